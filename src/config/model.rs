@@ -1,0 +1,359 @@
+//! Architecture of a video-text model (`config.json`).
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+named_enum! {
+    /// Which encoder pair a checkpoint holds.
+    ModelType("model type") {
+        /// ViCLIP: joint space-time attention, one CLS per video (models.md 1).
+        Viclip = "viclip",
+        /// OpenAI CLIP applied per frame, frame features averaged (models.md 3).
+        Clip = "clip",
+    }
+}
+
+named_enum! {
+    /// Activation of the MLPs. Part of the weights: the wrong one changes results silently (open_clip #771).
+    Activation("activation") {
+        /// `x * sigmoid(1.702 x)`: OpenAI CLIP, ViCLIP.
+        QuickGelu = "quick_gelu",
+        /// Exact GELU with erf.
+        Gelu = "gelu",
+        /// Tanh approximation of GELU.
+        GeluTanh = "gelu_tanh",
+    }
+}
+
+named_enum! {
+    /// How scene-graph (SG) tokens are made from patch tokens (models.md 5.2).
+    SceneTokensVariant("scene token variant") {
+        /// No SG tokens: the plain encoder.
+        None = "none",
+        /// Bare multi-head attention, Eqs. 4-6 of the SGCR-Vid paper to the letter.
+        Literal = "literal",
+        /// Pre-norm residual blocks with an MLP around the same three attentions.
+        Block = "block",
+    }
+}
+
+named_enum! {
+    /// What is done to a caption before the tokenizer sees it (models.md 1.5, 1.8).
+    CaptionCleaning("caption cleaning") {
+        /// OpenAI CLIP's: ftfy, HTML entities, white space, lower case.
+        Clip = "clip",
+        /// Lower case and single spaces.
+        Plain = "plain",
+    }
+}
+
+/// Scene-graph tokens of the video encoder (SGCR-Vid section 4.2; choices 1-7 of models.md 5.7).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SceneTokensConfig {
+    /// How the tokens are computed.
+    pub variant: SceneTokensVariant,
+    /// SG tokens per frame (S): 12 for ViCLIP-B/16, 16 for InternVideo2.
+    pub tokens: usize,
+    /// Heads of the three attentions.
+    pub heads: usize,
+    /// Tokens and box heads of their own for each frame (`[T, S, D]`) instead of shared ones (`[1, S, D]`).
+    pub per_frame: bool,
+    /// At the first frame, let the temporal attention see the frame itself instead of passing through.
+    pub first_frame_attends: bool,
+}
+
+impl Default for SceneTokensConfig {
+    fn default() -> Self {
+        Self { variant: SceneTokensVariant::None, tokens: 12, heads: 12, per_frame: false, first_frame_attends: false }
+    }
+}
+
+/// Video encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VisionConfig {
+    /// Side of the square input in pixels.
+    pub image_size: usize,
+    /// Side of a square patch in pixels.
+    pub patch_size: usize,
+    /// Width D.
+    pub width: usize,
+    /// Transformer blocks.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Frames T: rows of the temporal embedding (ViCLIP), frames to sample (CLIP).
+    pub frames: usize,
+}
+
+impl VisionConfig {
+    /// Patches a frame (M).
+    #[must_use]
+    pub const fn patches(&self) -> usize {
+        let grid = self.image_size / self.patch_size;
+        grid * grid
+    }
+}
+
+/// Text encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextConfig {
+    /// Positions (L): 32 for ViCLIP, 77 for CLIP.
+    pub context_length: usize,
+    /// What is done to a caption before the tokenizer sees it.
+    pub cleaning: CaptionCleaning,
+    /// Rows of the token embedding.
+    pub vocab_size: usize,
+    /// Width.
+    pub width: usize,
+    /// Transformer blocks.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+}
+
+/// A model's `config.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Encoder pair.
+    pub model_type: ModelType,
+    /// Joint dimension d.
+    pub embed_dim: usize,
+    /// Activation of every MLP.
+    pub activation: Activation,
+    /// Epsilon of every LayerNorm.
+    pub layer_norm_eps: f64,
+    /// Video encoder.
+    pub vision: VisionConfig,
+    /// Text encoder.
+    pub text: TextConfig,
+    /// Scene-graph tokens.
+    #[serde(default)]
+    pub scene_tokens: SceneTokensConfig,
+}
+
+/// The compact layout that reference scripts write: `res`, `patch`, `vw` (vision width), `vl`, `vh`, `frames`, `embed`,
+/// `ctx`, `vocab`, `tw` (text width), `tl`, `th`; CLIP has no `frames` and may leave out `vh`.
+#[derive(Deserialize)]
+struct CompactConfig {
+    res: usize,
+    patch: usize,
+    vw: usize,
+    vl: usize,
+    vh: Option<usize>,
+    frames: Option<usize>,
+    embed: usize,
+    ctx: usize,
+    vocab: usize,
+    tw: usize,
+    tl: usize,
+    th: usize,
+    #[serde(rename = "S")]
+    scene_tokens: Option<usize>,
+    sg_heads: Option<usize>,
+    sg_block: Option<SceneTokensVariant>,
+    per_frame: Option<bool>,
+}
+
+/// Hugging Face's ViCLIP repositories say only `{"size": "b" | "l"}`.
+#[derive(Deserialize)]
+struct HubConfig {
+    size: String,
+}
+
+impl ModelConfig {
+    /// ViCLIP-B/16 as published (models.md 1.1).
+    #[must_use]
+    pub fn viclip_b16() -> Self {
+        Self::viclip(16, (768, 12, 12), (512, 12, 8), 512)
+    }
+
+    /// ViCLIP-L/14 as published (models.md 1.1).
+    #[must_use]
+    pub fn viclip_l14() -> Self {
+        Self::viclip(14, (1024, 24, 16), (768, 12, 12), 768)
+    }
+
+    /// A 224-pixel, 8-frame ViCLIP; towers as (width, layers, heads).
+    fn viclip(patch_size: usize, vision: (usize, usize, usize), text: (usize, usize, usize), embed_dim: usize) -> Self {
+        let (width, layers, heads) = vision;
+        Self {
+            model_type: ModelType::Viclip,
+            embed_dim,
+            activation: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+            vision: VisionConfig { image_size: 224, patch_size, width, layers, heads, frames: 8 },
+            text: TextConfig {
+                context_length: 32,
+                cleaning: CaptionCleaning::Clip,
+                vocab_size: 49408,
+                width: text.0,
+                layers: text.1,
+                heads: text.2,
+            },
+            scene_tokens: SceneTokensConfig::default(),
+        }
+    }
+
+    /// Reads any of the three layouts: ours, the compact one of reference scripts, Hugging Face's `{"size": "b"}`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidJson`], [`Error::UnknownName`], or [`Error::InvalidConfig`] where the values contradict each other.
+    pub fn from_json(text: &str, file: &str) -> Result<Self> {
+        let text = text.trim_start_matches('\u{feff}');
+        let value: serde_json::Value = serde_json::from_str(text).map_err(Error::json(file))?;
+        // Parsed from the text again, not from the value, so that an error has its line and column.
+        let config = if value.get("vision").is_some() || value.get("model_type").is_some() {
+            serde_json::from_str(text).map_err(Error::json(file))?
+        } else if value.get("vw").is_some() {
+            Self::from_compact(serde_json::from_str(text).map_err(Error::json(file))?)
+        } else if value.get("size").is_some() {
+            let hub: HubConfig = serde_json::from_str(text).map_err(Error::json(file))?;
+            match hub.size.as_str() {
+                "b" => Self::viclip_b16(),
+                "l" => Self::viclip_l14(),
+                _ => return Err(Error::UnknownName { kind: "ViCLIP size", name: hub.size, known: "b, l".to_owned() }),
+            }
+        } else {
+            let reason = "no \"model_type\" (sgcr), \"vw\" (reference scripts) or \"size\" (Hugging Face ViCLIP) in it";
+            return Err(Error::InvalidJson { file: file.to_owned(), line: 0, column: 0, reason: reason.to_owned() });
+        };
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn from_compact(compact: CompactConfig) -> Self {
+        let heads = compact.vh.unwrap_or(compact.vw / 64);
+        Self {
+            model_type: if compact.frames.is_some() { ModelType::Viclip } else { ModelType::Clip },
+            embed_dim: compact.embed,
+            activation: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+            vision: VisionConfig {
+                image_size: compact.res,
+                patch_size: compact.patch,
+                width: compact.vw,
+                layers: compact.vl,
+                heads,
+                frames: compact.frames.unwrap_or(8),
+            },
+            text: TextConfig {
+                context_length: compact.ctx,
+                cleaning: CaptionCleaning::Clip,
+                vocab_size: compact.vocab,
+                width: compact.tw,
+                layers: compact.tl,
+                heads: compact.th,
+            },
+            scene_tokens: SceneTokensConfig {
+                variant: compact.sg_block.unwrap_or(SceneTokensVariant::None),
+                tokens: compact.scene_tokens.unwrap_or(12),
+                heads: compact.sg_heads.unwrap_or(heads),
+                per_frame: compact.per_frame.unwrap_or(false),
+                first_frame_attends: false,
+            },
+        }
+    }
+
+    /// Checks that the numbers fit together.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] naming the first field that does not.
+    pub fn validate(&self) -> Result<()> {
+        let positive = [
+            ("embed_dim", self.embed_dim),
+            ("vision.image_size", self.vision.image_size),
+            ("vision.patch_size", self.vision.patch_size),
+            ("vision.width", self.vision.width),
+            ("vision.layers", self.vision.layers),
+            ("vision.heads", self.vision.heads),
+            ("vision.frames", self.vision.frames),
+            ("text.context_length", self.text.context_length),
+            ("text.vocab_size", self.text.vocab_size),
+            ("text.width", self.text.width),
+            ("text.layers", self.text.layers),
+            ("text.heads", self.text.heads),
+            ("scene_tokens.tokens", self.scene_tokens.tokens),
+            ("scene_tokens.heads", self.scene_tokens.heads),
+        ];
+        for (field, value) in positive {
+            if value == 0 || value > 1 << 24 {
+                return Err(invalid(field, value, "a whole number from 1 to 16777216".to_owned()));
+            }
+        }
+        if self.text.context_length < 2 {
+            return Err(invalid("text.context_length", self.text.context_length, "at least 2".to_owned()));
+        }
+        if !(self.layer_norm_eps > 0.0 && self.layer_norm_eps < 1.0) {
+            return Err(invalid("layer_norm_eps", self.layer_norm_eps, "between 0 and 1".to_owned()));
+        }
+        divides("vision.image_size", self.vision.image_size, "vision.patch_size", self.vision.patch_size)?;
+        divides("vision.width", self.vision.width, "vision.heads", self.vision.heads)?;
+        divides("text.width", self.text.width, "text.heads", self.text.heads)?;
+        self.validate_scene_tokens()
+    }
+
+    fn validate_scene_tokens(&self) -> Result<()> {
+        let variant = self.scene_tokens.variant;
+        if variant == SceneTokensVariant::None {
+            return Ok(());
+        }
+        if self.model_type == ModelType::Clip {
+            let expected = "none for model_type \"clip\" (SG tokens need a video encoder)".to_owned();
+            return Err(invalid("scene_tokens.variant", variant, expected));
+        }
+        divides("vision.width", self.vision.width, "scene_tokens.heads", self.scene_tokens.heads)
+    }
+}
+
+fn invalid(field: &'static str, value: impl ToString, expected: String) -> Error {
+    Error::InvalidConfig { field, value: value.to_string(), expected }
+}
+
+fn divides(field: &'static str, value: usize, by_field: &str, by: usize) -> Result<()> {
+    if value.is_multiple_of(by) {
+        Ok(())
+    } else {
+        Err(invalid(field, value, format!("a multiple of {by_field} = {by}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_layout_round_trips() {
+        let config = ModelConfig::viclip_l14();
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(ModelConfig::from_json(&text, "config.json").unwrap(), config);
+    }
+
+    #[test]
+    fn hub_layout_is_read_and_other_sizes_are_refused() {
+        let hub = ModelConfig::from_json(r#"{"size": "b", "tokenizer_path": "x"}"#, "config.json").unwrap();
+        assert_eq!(hub, ModelConfig::viclip_b16());
+        let error = ModelConfig::from_json(r#"{"size": "g"}"#, "config.json").unwrap_err();
+        assert_eq!(error.code(), "unknown-name");
+    }
+
+    #[test]
+    fn an_unknown_activation_is_named_with_the_known_ones() {
+        let text = serde_json::to_string(&ModelConfig::viclip_b16()).unwrap().replace("quick_gelu", "swish");
+        let message = ModelConfig::from_json(&text, "config.json").unwrap_err().to_string();
+        assert!(message.contains("swish") && message.contains("quick_gelu"), "{message}");
+    }
+
+    #[test]
+    fn contradictions_name_the_field() {
+        let mut config = ModelConfig::viclip_b16();
+        config.vision.heads = 7;
+        assert!(matches!(config.validate(), Err(Error::InvalidConfig { field: "vision.width", .. })));
+        let mut config = ModelConfig::viclip_b16();
+        config.vision.patch_size = 0;
+        assert!(matches!(config.validate(), Err(Error::InvalidConfig { field: "vision.patch_size", .. })));
+    }
+}
