@@ -56,9 +56,11 @@ macro_rules! named_enum {
     };
 }
 
+mod dtype;
 mod model;
 mod preprocess;
 
+pub use dtype::Dtype;
 pub use model::{
     Activation, CaptionCleaning, ModelConfig, ModelType, SceneTokensConfig, SceneTokensVariant, TextConfig,
     VisionConfig,

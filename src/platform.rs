@@ -1,1 +1,15 @@
-//! Placeholder, filled in this session.
+//! What differs between a native program and a web page, behind one interface: waiting, yielding, threads. With
+//! `source`, the only place that asks for the target.
+
+mod device;
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+#[cfg(target_arch = "wasm32")]
+#[path = "platform/wasm.rs"]
+mod native;
+
+pub use device::{ComputeDevice, DeviceName};
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::{block_on, write_beside};
+pub use native::{parallel_map, yield_now};

@@ -1,0 +1,222 @@
+//! The compute device a user asks for by name, made ready and described.
+
+use crate::error::{Error, Result};
+use burn::tensor::Device;
+use std::fmt;
+use std::str::FromStr;
+
+/// A device as users write it: `cpu`, `webgpu`, `cuda:N`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceName {
+    /// The CPU, by burn's flex backend.
+    Cpu,
+    /// A GPU through wgpu: WebGPU in the page; Vulkan, Metal, DX12 or GL natively.
+    WebGpu,
+    /// The N-th NVIDIA GPU.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceName {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let unknown =
+            || Error::UnknownName { kind: "device", name: name.to_owned(), known: "cpu, webgpu, cuda:N".to_owned() };
+        match name {
+            "cpu" => Ok(Self::Cpu),
+            "webgpu" => Ok(Self::WebGpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            _ => {
+                let index = name.strip_prefix("cuda:").ok_or_else(unknown)?;
+                index.parse().map(Self::Cuda).map_err(|_| unknown())
+            }
+        }
+    }
+}
+
+impl fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::WebGpu => f.write_str("webgpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+/// A device that is ready for tensors.
+#[derive(Debug, Clone)]
+pub struct ComputeDevice {
+    name: DeviceName,
+    description: String,
+    device: Device,
+    #[cfg(feature = "webgpu")]
+    errors: Option<webgpu::ErrorLog>,
+}
+
+impl ComputeDevice {
+    /// The CPU device; always there.
+    #[must_use]
+    pub fn cpu() -> Self {
+        Self {
+            name: DeviceName::Cpu,
+            description: "CPU (burn flex)".to_owned(),
+            device: Device::flex(),
+            #[cfg(feature = "webgpu")]
+            errors: None,
+        }
+    }
+
+    /// Opens a device. A second opening of the same one gives the same device.
+    ///
+    /// # Errors
+    /// [`Error::DeviceUnavailable`] with the reason, [`Error::NotBuilt`] for a device this build leaves out.
+    pub async fn open(name: DeviceName) -> Result<Self> {
+        match name {
+            DeviceName::Cpu => Ok(Self::cpu()),
+            DeviceName::WebGpu => Self::open_webgpu().await,
+            DeviceName::Cuda(index) => Self::open_cuda(index),
+        }
+    }
+
+    /// The name it was opened by.
+    #[must_use]
+    pub const fn name(&self) -> DeviceName {
+        self.name
+    }
+
+    /// What it is, for people: adapter and driver.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// The handle tensors are made on.
+    #[must_use]
+    pub const fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Bytes that tensors hold on the device now; `None` where the device does not count (the CPU).
+    #[must_use]
+    pub fn bytes_in_use(&self) -> Option<u64> {
+        self.device.memory_pool_usage().map(|usage| usage.bytes_in_use)
+    }
+
+    #[cfg(feature = "webgpu")]
+    async fn open_webgpu() -> Result<Self> {
+        let (device, description, errors) = webgpu::open().await?;
+        Ok(Self { name: DeviceName::WebGpu, description, device, errors: Some(errors) })
+    }
+
+    #[cfg(not(feature = "webgpu"))]
+    #[allow(clippy::unused_async)] // Same signature as with the feature.
+    async fn open_webgpu() -> Result<Self> {
+        let advice = "build with --features webgpu, or use --device cpu".to_owned();
+        Err(Error::NotBuilt { what: "device webgpu".to_owned(), advice })
+    }
+
+    /// burn opens CUDA at the first operation and panics there without a driver, so the driver is looked for here.
+    #[cfg(feature = "cuda")]
+    fn open_cuda(index: usize) -> Result<Self> {
+        let name = DeviceName::Cuda(index);
+        let driver = std::fs::read_to_string("/proc/driver/nvidia/version").map_err(|_| Error::DeviceUnavailable {
+            device: name.to_string(),
+            reason: "no NVIDIA driver is loaded on this machine; use --device cpu or webgpu".to_owned(),
+        })?;
+        let driver = driver.lines().next().unwrap_or_default().trim().to_owned();
+        Ok(Self {
+            name,
+            description: format!("NVIDIA GPU {index} ({driver})"),
+            device: Device::cuda(index),
+            #[cfg(feature = "webgpu")]
+            errors: None,
+        })
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    fn open_cuda(index: usize) -> Result<Self> {
+        let advice = "build with --features cuda (README, \"CUDA\"), or use --device cpu or webgpu".to_owned();
+        Err(Error::NotBuilt { what: format!("device {}", DeviceName::Cuda(index)), advice })
+    }
+
+    /// Fails once the device has reported an error outside any call: results after it cannot be trusted.
+    ///
+    /// # Errors
+    /// [`Error::Compute`] with the first report.
+    pub fn check(&self) -> Result<()> {
+        #[cfg(feature = "webgpu")]
+        if let Some(errors) = &self.errors {
+            return errors.check();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "webgpu")]
+mod webgpu {
+    use super::{Device, Error, Result};
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    /// First error that wgpu reported outside a call. Its own handler panics inside a callback where nobody sees it.
+    #[derive(Debug, Clone, Default)]
+    pub(super) struct ErrorLog(Arc<Mutex<Option<String>>>);
+
+    impl ErrorLog {
+        fn record(&self, message: String) {
+            tracing::error!("device error: {message}");
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+        }
+
+        pub(super) fn check(&self) -> Result<()> {
+            match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+                Some(reason) => Err(Error::Compute { reason: reason.clone() }),
+                None => Ok(()),
+            }
+        }
+    }
+
+    type Opened = (Device, String, ErrorLog);
+
+    /// The runtime can be initialised once a process; later openings share it.
+    static OPENED: Mutex<Option<Opened>> = Mutex::new(None);
+
+    fn opened() -> Option<Opened> {
+        OPENED.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) async fn open() -> Result<Opened> {
+        if let Some(opened) = opened() {
+            return Ok(opened);
+        }
+        let unavailable = |reason: String| Error::DeviceUnavailable { device: "webgpu".to_owned(), reason };
+        let (device, setup) = match Device::wgpu_options().init_with_setup_async().await {
+            Ok(pair) => pair,
+            // Two first openings at once: the other one has won.
+            Err(error) => return opened().ok_or_else(|| unavailable(format!("{error}; use device \"cpu\""))),
+        };
+        let errors = ErrorLog::default();
+        let log = errors.clone();
+        setup.device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| log.record(error.to_string())));
+        let info = setup.adapter.get_info();
+        let description = format!("{} ({:?}, {})", info.name, info.backend, info.driver);
+        let opened = (device, description, errors);
+        *OPENED.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened.clone());
+        Ok(opened)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_parse_and_print_alike() {
+        for name in ["cpu", "webgpu", "cuda:0", "cuda:3"] {
+            assert_eq!(name.parse::<DeviceName>().unwrap().to_string(), name);
+        }
+        for name in ["", "gpu", "cuda:", "cuda:x", "CPU"] {
+            assert_eq!(name.parse::<DeviceName>().unwrap_err().code(), "unknown-name", "{name}");
+        }
+    }
+}
