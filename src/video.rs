@@ -2,6 +2,13 @@
 //! [`FrameSource`], so that the command line (ffmpeg), a folder of images, a tensor file and the page (`WebCodecs`) share
 //! the sampling, resize and normalise code.
 
+mod memory;
+pub mod preprocess;
+pub mod resize;
+pub mod sampling;
+
+pub use memory::MemorySource;
+
 use crate::error::{Error, Result};
 
 /// RGB frames of one clip.
