@@ -1,1 +1,204 @@
-//! Placeholder, filled in this session.
+//! Video-text models behind one face, [`VideoTextModel`]: ViCLIP (with or without scene-graph tokens) and CLIP per frame.
+
+pub mod clip;
+mod init;
+pub mod scene_tokens;
+mod text_tower;
+pub mod viclip;
+
+use crate::config::{ModelConfig, ModelType, SceneTokensConfig, SceneTokensVariant};
+use crate::error::{Error, Result};
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor};
+use clip::Clip;
+use scene_tokens::SceneTokens;
+use viclip::Viclip;
+
+pub use crate::nn::unit;
+pub use text_tower::{TextTower, causal_mask};
+
+/// A video encoder and a text encoder with a joint space. The path of a parameter (enum variants left out, see
+/// [`ParamPath`](crate::nn::ParamPath)) is its key in the checkpoint.
+#[derive(Module, Debug)]
+// One model a process: the size difference of the variants does not matter.
+#[allow(clippy::large_enum_variant)]
+pub enum VideoTextModel {
+    /// Joint space-time attention, one CLS per video.
+    Viclip(Viclip),
+    /// Frame by frame, averaged.
+    Clip(Clip),
+}
+
+/// What [`VideoTextModel::encode_video`] should do beside the embedding.
+#[derive(Debug, Clone, Default)]
+pub struct VideoOptions {
+    /// Also return how CLS divides its attention ([`AttentionShares`]).
+    pub attention: bool,
+    /// Also return the whole attention row of CLS (large; for tests and drawings).
+    pub cls_rows: bool,
+    /// Leave the SG tokens out although the model has them.
+    pub without_scene_tokens: bool,
+    /// Training mask (models.md 1.3, step 4): only these patch tokens of each video enter the encoder. `[batch, kept]`,
+    /// index = frame * patches + patch. SG tokens are made from all patches. ViCLIP only.
+    pub keep: Option<Tensor<2, Int>>,
+}
+
+/// Result of [`VideoTextModel::encode_video`].
+#[derive(Debug, Clone)]
+pub struct VideoEncoding {
+    /// `[batch, embed_dim]`, not normalised.
+    pub embed: Tensor<2>,
+    /// Outputs at the SG positions after `ln_post` (z_bar): `[batch, frames, S, width]`. None without SG tokens.
+    pub scene: Option<Tensor<4>>,
+    /// On request.
+    pub attention: Option<AttentionShares>,
+    /// On request: attention of CLS to every token, `[batch, layers, heads, tokens]`, tokens in the order CLS, SG
+    /// (frame by frame), patches (frame by frame). CLIP: `batch` counts frames.
+    pub cls_rows: Option<Tensor<4>>,
+}
+
+/// How much of CLS's attention (mean over heads) goes to which tokens, `[batch, layers]` each; the three add up to 1
+/// (Fig. 4 of the SGCR-Vid paper).
+#[derive(Debug, Clone)]
+pub struct AttentionShares {
+    /// To CLS itself.
+    pub cls: Tensor<2>,
+    /// To the SG tokens (0 without any).
+    pub scene: Tensor<2>,
+    /// To the patch tokens.
+    pub patch: Tensor<2>,
+}
+
+impl AttentionShares {
+    /// Sums up CLS rows `[batch, layers, heads, tokens]` with `scene` SG tokens after CLS.
+    #[must_use]
+    pub fn from_rows(rows: Tensor<4>, scene: usize) -> Self {
+        let [batch, layers, _, tokens] = rows.dims();
+        let mean = rows.mean_dim(2).reshape([batch, layers, tokens]);
+        let sum =
+            |start: usize, length: usize| mean.clone().narrow(2, start, length).sum_dim(2).reshape([batch, layers]);
+        let cls = sum(0, 1);
+        let scene_share = if scene == 0 { cls.zeros_like() } else { sum(1, scene) };
+        Self { cls, scene: scene_share, patch: sum(1 + scene, tokens - 1 - scene) }
+    }
+}
+
+impl VideoTextModel {
+    /// Parameters without values, to be filled by [`weights::module`](crate::weights): nothing is allocated.
+    #[must_use]
+    pub fn empty(config: &ModelConfig, device: &Device) -> Self {
+        match config.model_type {
+            ModelType::Viclip => Self::Viclip(Viclip::empty(config, device)),
+            ModelType::Clip => Self::Clip(Clip::empty(config, device)),
+        }
+    }
+
+    /// Random parameters for training from scratch, drawn on the host from `seed`, so that they are the same on every
+    /// device.
+    #[must_use]
+    pub fn init(config: &ModelConfig, seed: u64, device: &Device) -> Self {
+        init::draw(Self::empty(config, device), config, seed)
+    }
+
+    /// Gives a loaded plain model SG tokens: attentions, tokens and box heads drawn from `seed`, class heads equal to
+    /// the encoder's projection (choice 7 of models.md 5.7).
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] when the variant or the model is one without SG tokens.
+    pub fn with_scene_tokens(self, scene: &SceneTokensConfig, seed: u64) -> Result<Self> {
+        let mut config = self.config().clone();
+        config.scene_tokens = scene.clone();
+        config.validate()?;
+        match self {
+            Self::Viclip(mut model) if scene.variant != SceneTokensVariant::None => {
+                model.sg = init::draw_scene_tokens(&config, &model.vision_encoder.proj, seed);
+                model.set_config(config);
+                Ok(Self::Viclip(model))
+            }
+            _ => Err(Error::InvalidConfig {
+                field: "scene_tokens.variant",
+                value: scene.variant.to_string(),
+                expected: "literal or block, for a ViCLIP model".to_owned(),
+            }),
+        }
+    }
+
+    /// The architecture, SG tokens included.
+    #[must_use]
+    pub fn config(&self) -> &ModelConfig {
+        match self {
+            Self::Viclip(model) => model.config(),
+            Self::Clip(model) => model.config(),
+        }
+    }
+
+    /// The SG tokens, if the model has any.
+    #[must_use]
+    pub fn scene_tokens(&self) -> Option<&SceneTokens> {
+        match self {
+            Self::Viclip(model) => model.sg.as_ref(),
+            Self::Clip(_) => None,
+        }
+    }
+
+    /// Embeds clips: `pixels` `[batch, frames, 3, side, side]`, normalised RGB.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] when the pixels do not fit the config; [`Error::InvalidInput`] for a number of frames
+    /// that the model has no positions for.
+    pub fn encode_video(&self, pixels: Tensor<5>, options: &VideoOptions) -> Result<VideoEncoding> {
+        match self {
+            Self::Viclip(model) => model.encode_video(pixels, options),
+            Self::Clip(model) => model.encode_video(pixels, options),
+        }
+    }
+
+    /// Embeds captions: `ids` `[batch, context_length]` to `[batch, embed_dim]`, not normalised. The output is taken at
+    /// the first position of the largest id (end of text).
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] when there are more positions than the model has.
+    pub fn encode_text(&self, ids: Tensor<2, Int>) -> Result<Tensor<2>> {
+        match self {
+            Self::Viclip(model) => model.text_encoder.tower().encode(ids),
+            Self::Clip(model) => model.text_tower().encode(ids),
+        }
+    }
+
+    /// The text encoder's parts, for callers that walk its blocks themselves.
+    #[must_use]
+    pub fn text_tower(&self) -> TextTower<'_> {
+        match self {
+            Self::Viclip(model) => model.text_encoder.tower(),
+            Self::Clip(model) => model.text_tower(),
+        }
+    }
+
+    /// tau, `[1]`: logits are `cosine / tau`. ViCLIP: `temp`, at least 0.01. CLIP: `exp(-logit_scale)`.
+    #[must_use]
+    pub fn temperature(&self) -> Tensor<1> {
+        match self {
+            Self::Viclip(model) => model.temp.val().clamp_min(viclip::MIN_TEMPERATURE),
+            Self::Clip(model) => (-model.logit_scale.val()).exp(),
+        }
+    }
+}
+
+/// Cosines of every video with every text: `[videos, dim]` and `[texts, dim]` to `[videos, texts]`.
+#[must_use]
+pub fn cosines(videos: Tensor<2>, texts: Tensor<2>) -> Tensor<2> {
+    unit(videos).matmul(unit(texts).transpose())
+}
+
+/// Refuses clips of another size than the config's.
+fn check_pixels(pixels: &Tensor<5>, image_size: usize) -> Result<()> {
+    let [batch, frames, channels, height, width] = pixels.dims();
+    if channels == 3 && height == image_size && width == image_size && batch > 0 && frames > 0 {
+        return Ok(());
+    }
+    Err(Error::ShapeMismatch {
+        name: "pixels".to_owned(),
+        expected: vec![batch.max(1), frames.max(1), 3, image_size, image_size],
+        got: vec![batch, frames, channels, height, width],
+    })
+}

@@ -1,1 +1,18 @@
-//! Placeholder, filled in this session.
+//! Building blocks that every encoder shares. Field names are the checkpoints' own, so that a parameter's path in the
+//! module tree is its key in the file, e.g. `transformer.resblocks.0.attn.in_proj_weight`.
+
+mod attention;
+mod block;
+mod embedding;
+mod linear;
+mod mlp;
+mod norm;
+mod param;
+
+pub use attention::{Attention, FULLY_MASKED, attend, attend_in_blocks, attention_of_first_query, project};
+pub use block::{ResidualAttentionBlock, Transformer};
+pub use embedding::{PatchConv, TokenEmbedding, TubeletConv};
+pub use linear::{Linear, affine};
+pub use mlp::{Mlp, activate};
+pub use norm::{LayerNorm, unit};
+pub use param::{ParamPath, lazy};

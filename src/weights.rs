@@ -1,1 +1,3 @@
-//! Placeholder, filled in this session.
+//! Checkpoints: reading, writing, and filling a model's parameters.
+
+pub mod module;

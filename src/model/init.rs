@@ -1,0 +1,125 @@
+//! Random parameters for training from scratch. Each parameter's numbers depend only on the seed and its key: not on
+//! the device, nor on which other parameters there are.
+
+use crate::config::ModelConfig;
+use crate::model::scene_tokens::SceneTokens;
+use crate::nn::ParamPath;
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Tensor, TensorData};
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64;
+
+/// Temperature at the start of training from scratch (CLIP's; ViCLIP's published training went on from 0.01).
+const TEMPERATURE: f64 = 0.07;
+
+/// Fills every parameter of `module`.
+pub(super) fn draw<M: Module>(module: M, config: &ModelConfig, seed: u64) -> M {
+    module.map(&mut Draw { path: ParamPath::default(), config, seed })
+}
+
+/// SG tokens whose class heads equal the encoder's projection `[width, embed_dim]`. None for variant "none".
+pub(super) fn draw_scene_tokens(config: &ModelConfig, proj: &Param<Tensor<2>>, seed: u64) -> Option<SceneTokens> {
+    if config.scene_tokens.variant == crate::config::SceneTokensVariant::None {
+        return None;
+    }
+    let mut path = ParamPath::default();
+    path.enter("sg", "Struct:Viclip");
+    let empty = SceneTokens::empty(config, &proj.lazy_device());
+    let mut scene = empty.map(&mut Draw { path, config, seed });
+    let as_proj = |head: Param<Tensor<2>>| {
+        let id = head.id;
+        head.transform_for_load(proj.val().detach(), id)
+    };
+    scene.cls_s = as_proj(scene.cls_s);
+    scene.cls_o = as_proj(scene.cls_o);
+    scene.cls_p = as_proj(scene.cls_p);
+    Some(scene)
+}
+
+/// How a parameter's numbers are distributed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Distribution {
+    Constant(f64),
+    /// Mean 0, this standard deviation.
+    Normal(f64),
+    /// Between minus and plus this.
+    Uniform(f64),
+}
+
+struct Draw<'a> {
+    path: ParamPath,
+    config: &'a ModelConfig,
+    seed: u64,
+}
+
+impl ModuleMapper for Draw<'_> {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, container_type: &str) {
+        self.path.exit(container_type);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (key, shape, id) = (self.path.key(), param.lazy_shape(), param.id);
+        let values = numbers(distribution(&key, self.config), shape.num_elements(), self.seed, &key);
+        let tensor = Tensor::from_data(TensorData::new(values, shape), &param.lazy_device());
+        param.transform_for_load(tensor, id)
+    }
+}
+
+/// CLIP's rules: standard deviations shrink with width, those at the end of a residual branch also with depth.
+fn distribution(key: &str, config: &ModelConfig) -> Distribution {
+    use Distribution::{Constant, Normal, Uniform};
+    let name = key.rsplit('.').next().unwrap_or(key);
+    let is_norm = key.rsplit('.').nth(1).is_some_and(|module| module.starts_with("ln_"));
+    let scene = key.starts_with("sg.");
+    let vision = scene || key.starts_with("vision_encoder.") || key.starts_with("visual.");
+    let (width, layers) = match (scene, vision) {
+        (true, _) => (config.vision.width, 1),
+        (_, true) => (config.vision.width, config.vision.layers),
+        _ => (config.text.width, config.text.layers),
+    };
+    let by_width = (width as f64).powf(-0.5);
+    let by_depth = (2.0 * layers as f64).powf(-0.5);
+    let pixels = (3 * config.vision.patch_size * config.vision.patch_size) as f64;
+    match name {
+        "temp" => Constant(TEMPERATURE),
+        "logit_scale" => Constant(-libm::log(TEMPERATURE)),
+        "weight" if is_norm => Constant(1.0),
+        "bias" | "in_proj_bias" | "no_entity" | "no_predicate" => Constant(0.0),
+        // As visual prompt tuning draws its tokens.
+        "tokens" => Uniform((6.0 / (pixels + width as f64)).sqrt()),
+        "box_s" | "box_o" => Normal(0.02),
+        "weight" if key.ends_with("conv1.weight") => Normal((3.0 * pixels).powf(-0.5)),
+        "weight" if key.ends_with("token_embedding.weight") => Normal(0.02),
+        "weight" if key.ends_with("c_fc.weight") => Normal((2.0 * width as f64).powf(-0.5)),
+        "weight" => Normal(by_width * by_depth),
+        "positional_embedding" if !vision => Normal(0.01),
+        _ => Normal(by_width),
+    }
+}
+
+/// `count` numbers of `key`. Only libm's functions: the standard library's differ between platforms.
+fn numbers(distribution: Distribution, count: usize, seed: u64, key: &str) -> Vec<f32> {
+    let mut rng = Pcg64::seed_from_u64(fnv1a(key) ^ seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    // 53 bits, never 0, so that the logarithm below is finite.
+    let mut unit = move || ((rng.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+    (0..count)
+        .map(|_| match distribution {
+            Distribution::Constant(value) => value as f32,
+            Distribution::Uniform(bound) => ((2.0 * unit() - 1.0) * bound) as f32,
+            Distribution::Normal(deviation) => {
+                // Box-Muller.
+                let radius = (-2.0 * libm::log(unit())).sqrt();
+                (deviation * radius * libm::cos(std::f64::consts::TAU * unit())) as f32
+            }
+        })
+        .collect()
+}
+
+/// 64-bit FNV-1a.
+fn fnv1a(text: &str) -> u64 {
+    text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
+}

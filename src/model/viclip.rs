@@ -1,0 +1,260 @@
+//! ViCLIP (models.md 1), optionally with scene-graph tokens (models.md 5.2).
+
+use crate::config::{ModelConfig, SceneTokensVariant};
+use crate::error::{Error, Result};
+use crate::model::scene_tokens::SceneTokens;
+use crate::model::{AttentionShares, TextTower, VideoEncoding, VideoOptions, check_pixels};
+use crate::nn::{LayerNorm, TokenEmbedding, Transformer, TubeletConv, lazy};
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Int, Tensor};
+
+/// Lower bound of `temp` (models.md 1.8).
+pub const MIN_TEMPERATURE: f64 = 0.01;
+
+/// ViCLIP's two encoders. Checkpoint keys: `vision_encoder.*`, `text_encoder.*`, `temp`, and `sg.*` of SGCR-Vid.
+#[derive(Module, Debug)]
+pub struct Viclip {
+    /// Key `vision_encoder`.
+    pub vision_encoder: VisionEncoder,
+    /// Key `text_encoder`.
+    pub text_encoder: TextEncoder,
+    /// Temperature, a scalar in the checkpoint; `[1]` here.
+    pub temp: Param<Tensor<1>>,
+    /// Key `sg`: none in a plain ViCLIP.
+    pub sg: Option<SceneTokens>,
+    #[module(skip)]
+    config: ModelConfig,
+}
+
+/// Joint space-time transformer over the patches of all frames.
+#[derive(Module, Debug)]
+pub struct VisionEncoder {
+    /// `[width]`.
+    pub class_embedding: Param<Tensor<1>>,
+    /// `[1 + patches, width]`, row 0 for CLS.
+    pub positional_embedding: Param<Tensor<2>>,
+    /// `[1, frames, width]`.
+    pub temporal_positional_embedding: Param<Tensor<3>>,
+    /// `[width, embed_dim]`, multiplied from the right.
+    pub proj: Param<Tensor<2>>,
+    /// Patch embedding.
+    pub conv1: TubeletConv,
+    /// Before the blocks.
+    pub ln_pre: LayerNorm,
+    /// After the blocks.
+    pub ln_post: LayerNorm,
+    /// The blocks.
+    pub transformer: Transformer,
+}
+
+/// Causal text transformer.
+#[derive(Module, Debug)]
+pub struct TextEncoder {
+    /// Key `token_embedding`.
+    pub token_embedding: TokenEmbedding,
+    /// `[positions, width]`.
+    pub positional_embedding: Param<Tensor<2>>,
+    /// `[width, embed_dim]`, multiplied from the right.
+    pub text_projection: Param<Tensor<2>>,
+    /// After the blocks.
+    pub ln_final: LayerNorm,
+    /// The blocks.
+    pub transformer: Transformer,
+}
+
+impl Viclip {
+    /// Not yet filled parameters.
+    #[must_use]
+    pub fn empty(config: &ModelConfig, device: &Device) -> Self {
+        let sg = (config.scene_tokens.variant != SceneTokensVariant::None).then(|| SceneTokens::empty(config, device));
+        Self {
+            vision_encoder: VisionEncoder::empty(config, device),
+            text_encoder: TextEncoder::empty(config, device),
+            temp: lazy([1], device),
+            sg,
+            config: config.clone(),
+        }
+    }
+
+    /// The architecture.
+    #[must_use]
+    pub const fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    pub(super) fn set_config(&mut self, config: ModelConfig) {
+        self.config = config;
+    }
+
+    /// See [`VideoTextModel::encode_video`](crate::model::VideoTextModel::encode_video).
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] and [`Error::InvalidInput`] when pixels or frames do not fit.
+    pub fn encode_video(&self, pixels: Tensor<5>, options: &VideoOptions) -> Result<VideoEncoding> {
+        let (mut x, layout) = self.prepare(pixels, options)?;
+        let rows_wanted = options.attention || options.cls_rows;
+        let mut rows = Vec::new();
+        for block in &self.vision_encoder.transformer.resblocks {
+            if rows_wanted {
+                let (next, row) = block.forward_with_first_query(x);
+                rows.push(row);
+                x = next;
+            } else {
+                x = block.forward(x, None);
+            }
+        }
+        let (embed, scene) = self.vision_encoder.finish(x, layout);
+        let rows = rows_wanted.then(|| Tensor::stack::<4>(rows, 1));
+        let attention = rows.clone().filter(|_| options.attention);
+        Ok(VideoEncoding {
+            embed,
+            scene,
+            attention: attention.map(|rows| AttentionShares::from_rows(rows, layout.scene())),
+            cls_rows: rows.filter(|_| options.cls_rows),
+        })
+    }
+
+    /// Everything before the first block, `[batch, tokens, width]` after `ln_pre`, and where which token is.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] and [`Error::InvalidInput`] when pixels or frames do not fit.
+    pub fn prepare(&self, pixels: Tensor<5>, options: &VideoOptions) -> Result<(Tensor<3>, TokenLayout)> {
+        check_pixels(&pixels, self.config.vision.image_size)?;
+        let patches = self.vision_encoder.patch_tokens(pixels)?;
+        let sg = self.sg.as_ref().filter(|_| !options.without_scene_tokens);
+        let scene = sg.map(|sg| sg.forward(patches.clone()).temporal);
+        let layout = TokenLayout {
+            frames: patches.dims()[1],
+            scene_per_frame: scene.as_ref().map_or(0, |scene| scene.dims()[2]),
+        };
+        let x = self.vision_encoder.sequence(patches, scene, options.keep.clone());
+        Ok((self.vision_encoder.ln_pre.forward(x), layout))
+    }
+}
+
+/// Where which token of the encoder's sequence is: CLS, then `frames * scene_per_frame` SG tokens, then patches; SG
+/// tokens and patches frame by frame. (Nothing after the position vectors depends on the order.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenLayout {
+    /// Frames of each clip.
+    pub frames: usize,
+    /// SG tokens of each frame, 0 without.
+    pub scene_per_frame: usize,
+}
+
+impl TokenLayout {
+    /// SG tokens of all frames.
+    #[must_use]
+    pub const fn scene(self) -> usize {
+        self.frames * self.scene_per_frame
+    }
+}
+
+impl VisionEncoder {
+    /// Not yet filled parameters.
+    #[must_use]
+    pub fn empty(config: &ModelConfig, device: &Device) -> Self {
+        let vision = &config.vision;
+        let (width, eps) = (vision.width, config.layer_norm_eps);
+        Self {
+            class_embedding: lazy([width], device),
+            positional_embedding: lazy([1 + vision.patches(), width], device),
+            temporal_positional_embedding: lazy([1, vision.frames, width], device),
+            proj: lazy([width, config.embed_dim], device),
+            conv1: TubeletConv::empty(width, vision.patch_size, device),
+            ln_pre: LayerNorm::empty(width, eps, device),
+            ln_post: LayerNorm::empty(width, eps, device),
+            transformer: Transformer::empty(width, vision.layers, vision.heads, eps, config.activation, device),
+        }
+    }
+
+    /// Patch tokens with spatial and temporal positions: `[batch, frames, 3, side, side]` to
+    /// `[batch, frames, patches, width]`. A single frame gets the mean temporal embedding (ViCLIP's image path).
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] when there are neither one nor all frames.
+    pub fn patch_tokens(&self, pixels: Tensor<5>) -> Result<Tensor<4>> {
+        let [batch, frames, channels, height, width] = pixels.dims();
+        let temporal = self.temporal_positional_embedding.val();
+        let known = temporal.dims()[1];
+        let temporal = match frames {
+            _ if frames == known => temporal,
+            1 => temporal.mean_dim(1),
+            _ => {
+                let reason = format!("{frames} frames, but the model has positions for 1 or {known}");
+                return Err(Error::InvalidInput { what: "clip".to_owned(), reason });
+            }
+        };
+        let tokens = self.conv1.forward(pixels.reshape([batch * frames, channels, height, width]));
+        let [_, patches, dim] = tokens.dims();
+        let spatial = self.positional_embedding.val().narrow(0, 1, patches);
+        let positions = spatial.reshape([1, 1, patches, dim]) + temporal.reshape([1, frames, 1, dim]);
+        Ok(tokens.reshape([batch, frames, patches, dim]) + positions)
+    }
+
+    /// `[CLS, SG, patches]` before `ln_pre`: `patches` `[batch, frames, patches, width]`, `scene`
+    /// `[batch, frames, S, width]`, `keep` as in [`VideoOptions`].
+    #[must_use]
+    pub fn sequence(&self, patches: Tensor<4>, scene: Option<Tensor<4>>, keep: Option<Tensor<2, Int>>) -> Tensor<3> {
+        let [batch, _, _, width] = patches.dims();
+        let cls = self.class_embedding.val().unsqueeze::<2>() + self.positional_embedding.val().narrow(0, 0, 1);
+        let mut parts = vec![cls.unsqueeze::<3>().expand([batch, 1, width])];
+        parts.extend(scene.map(|scene| scene.flatten::<3>(1, 2)));
+        let patches = patches.flatten::<3>(1, 2);
+        parts.push(match keep {
+            Some(keep) => select_per_video(patches, keep),
+            None => patches,
+        });
+        Tensor::cat(parts, 1)
+    }
+
+    /// The last block's output to the video embedding `[batch, embed_dim]` and z_bar `[batch, frames, S, width]`.
+    #[must_use]
+    pub fn finish(&self, x: Tensor<3>, layout: TokenLayout) -> (Tensor<2>, Option<Tensor<4>>) {
+        let [batch, _, width] = x.dims();
+        let scene = layout.scene();
+        // Normalised token by token, so only the tokens that are read need it.
+        let outputs = self.ln_post.forward(x.narrow(1, 0, 1 + scene));
+        let embed = outputs.clone().narrow(1, 0, 1).reshape([batch, width]).matmul(self.proj.val());
+        let z_bar = (scene > 0)
+            .then(|| outputs.narrow(1, 1, scene).reshape([batch, layout.frames, layout.scene_per_frame, width]));
+        (embed, z_bar)
+    }
+}
+
+/// Rows `index` `[batch, kept]` of each video's tokens `[batch, tokens, width]`.
+fn select_per_video(tokens: Tensor<3>, index: Tensor<2, Int>) -> Tensor<3> {
+    let [batch, count, width] = tokens.dims();
+    let kept = index.dims()[1];
+    let offset = Tensor::<1, Int>::arange(0..batch as i64, (&index.device(), index.dtype())) * count as i64;
+    let rows = (index + offset.reshape([batch, 1])).reshape([batch * kept]);
+    tokens.reshape([batch * count, width]).select(0, rows).reshape([batch, kept, width])
+}
+
+impl TextEncoder {
+    /// Not yet filled parameters.
+    #[must_use]
+    pub fn empty(config: &ModelConfig, device: &Device) -> Self {
+        let text = &config.text;
+        let (width, eps) = (text.width, config.layer_norm_eps);
+        Self {
+            token_embedding: TokenEmbedding::empty(text.vocab_size, width, device),
+            positional_embedding: lazy([text.context_length, width], device),
+            text_projection: lazy([width, config.embed_dim], device),
+            ln_final: LayerNorm::empty(width, eps, device),
+            transformer: Transformer::empty(width, text.layers, text.heads, eps, config.activation, device),
+        }
+    }
+
+    /// The parts, as ViCLIP and CLIP share them.
+    #[must_use]
+    pub const fn tower(&self) -> TextTower<'_> {
+        TextTower {
+            token_embedding: &self.token_embedding,
+            positional_embedding: &self.positional_embedding,
+            transformer: &self.transformer,
+            ln_final: &self.ln_final,
+            text_projection: &self.text_projection,
+        }
+    }
+}

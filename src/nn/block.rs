@@ -1,0 +1,74 @@
+//! Pre-norm transformer blocks (models.md 1.3, step 5).
+
+use crate::config::Activation;
+use crate::nn::{Attention, LayerNorm, Mlp};
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+/// `x += attn(ln_1(x)); x += mlp(ln_2(x))`.
+#[derive(Module, Debug)]
+pub struct ResidualAttentionBlock {
+    /// Self-attention.
+    pub attn: Attention,
+    /// Before the attention.
+    pub ln_1: LayerNorm,
+    /// Before the MLP.
+    pub ln_2: LayerNorm,
+    /// Four times as wide inside.
+    pub mlp: Mlp,
+}
+
+impl ResidualAttentionBlock {
+    /// Not yet filled weights.
+    #[must_use]
+    pub fn empty(width: usize, heads: usize, eps: f64, activation: Activation, device: &Device) -> Self {
+        Self {
+            attn: Attention::empty(width, heads, device),
+            ln_1: LayerNorm::empty(width, eps, device),
+            ln_2: LayerNorm::empty(width, eps, device),
+            mlp: Mlp::empty(width, activation, device),
+        }
+    }
+
+    /// `[batch, tokens, width]` to the same; `mask` `[1, 1, tokens, tokens]` is added to the scores.
+    #[must_use]
+    pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<4>>) -> Tensor<3> {
+        let attended = self.attn.forward(self.ln_1.forward(x.clone()), mask);
+        self.add_mlp(x + attended)
+    }
+
+    /// As [`ResidualAttentionBlock::forward`] without a mask, with the attention of token 0 (CLS) beside it:
+    /// `[batch, heads, tokens]`.
+    #[must_use]
+    pub fn forward_with_first_query(&self, x: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
+        let (attended, row) = self.attn.forward_with_first_query(self.ln_1.forward(x.clone()));
+        (self.add_mlp(x + attended), row)
+    }
+
+    fn add_mlp(&self, x: Tensor<3>) -> Tensor<3> {
+        x.clone() + self.mlp.forward(self.ln_2.forward(x))
+    }
+}
+
+/// A stack of blocks.
+#[derive(Module, Debug)]
+pub struct Transformer {
+    /// The blocks, first to last. Public so that a caller can walk them one at a time: to give way to the page between
+    /// blocks, or to recompute them in the backward pass.
+    pub resblocks: Vec<ResidualAttentionBlock>,
+}
+
+impl Transformer {
+    /// Not yet filled weights.
+    #[must_use]
+    pub fn empty(width: usize, layers: usize, heads: usize, eps: f64, activation: Activation, device: &Device) -> Self {
+        let block = |_| ResidualAttentionBlock::empty(width, heads, eps, activation, device);
+        Self { resblocks: (0..layers).map(block).collect() }
+    }
+
+    /// `[batch, tokens, width]` to the same; `mask` `[1, 1, tokens, tokens]` is added to every block's scores.
+    #[must_use]
+    pub fn forward(&self, x: Tensor<3>, mask: Option<Tensor<4>>) -> Tensor<3> {
+        self.resblocks.iter().fold(x, |x, block| block.forward(x, mask.clone()))
+    }
+}

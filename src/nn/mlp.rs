@@ -1,0 +1,46 @@
+//! The two-layer perceptron of a block.
+
+use crate::config::Activation;
+use crate::nn::linear::Linear;
+use burn::module::Module;
+use burn::tensor::activation::{gelu, gelu_approximate, sigmoid};
+use burn::tensor::{Device, Tensor};
+
+/// `c_proj(activation(c_fc(x)))`.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    /// Width to hidden.
+    pub c_fc: Linear,
+    /// Hidden to width.
+    pub c_proj: Linear,
+    #[module(skip)]
+    activation: Activation,
+}
+
+impl Mlp {
+    /// Not yet filled weights; the hidden layer is four times as wide.
+    #[must_use]
+    pub fn empty(width: usize, activation: Activation, device: &Device) -> Self {
+        Self {
+            c_fc: Linear::empty(width, 4 * width, device),
+            c_proj: Linear::empty(4 * width, width, device),
+            activation,
+        }
+    }
+
+    /// `[batch, tokens, width]` to the same.
+    #[must_use]
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        self.c_proj.forward(activate(self.c_fc.forward(x), self.activation))
+    }
+}
+
+/// Applies `activation` to every element.
+#[must_use]
+pub fn activate<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<D> {
+    match activation {
+        Activation::QuickGelu => x.clone() * sigmoid(x * 1.702),
+        Activation::Gelu => gelu(x),
+        Activation::GeluTanh => gelu_approximate(x),
+    }
+}

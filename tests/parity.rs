@@ -1,0 +1,166 @@
+//! Our models against outputs of the original code (tests/fixtures; tolerances from each fixture's README).
+
+mod support;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use sgcr::model::viclip::Viclip;
+use sgcr::model::{VideoOptions, VideoTextModel, cosines, unit};
+use std::collections::BTreeMap;
+use support::{Stored, assert_close, config, load, prng, read, test_device};
+
+struct Case {
+    model: Viclip,
+    inputs: BTreeMap<String, Stored>,
+    expected: BTreeMap<String, Stored>,
+    device: Device,
+    frames: usize,
+    atol: f32,
+}
+
+impl Case {
+    fn viclip(name: &str, atol: f32) -> Self {
+        let device = test_device();
+        let config = config(name);
+        let model = load(&config, &read(&format!("{name}/checkpoint.safetensors")), &device);
+        let VideoTextModel::Viclip(model) = model else { panic!("a ViCLIP fixture") };
+        let inputs = read(&format!("{name}/inputs.safetensors"));
+        let expected = read(&format!("{name}/expected.safetensors"));
+        Self { model, inputs, expected, device, frames: config.vision.frames, atol }
+    }
+
+    fn close<const D: usize>(&self, key: &str, got: Tensor<D>) {
+        assert_close(key, got, &self.expected[key], 1e-3, self.atol);
+    }
+
+    fn pixels(&self) -> Tensor<5> {
+        self.expected["pixels_demo"].tensor(&self.device)
+    }
+
+    fn face(&self) -> VideoTextModel {
+        VideoTextModel::Viclip(self.model.clone())
+    }
+
+    /// Ours is frame by frame, the original's patch by patch.
+    fn as_original(&self, tokens: Tensor<3>) -> Tensor<3> {
+        let [batch, count, width] = tokens.dims();
+        let patches = (count - 1) / self.frames;
+        let cls = tokens.clone().narrow(1, 0, 1);
+        let rest = tokens.narrow(1, 1, count - 1).reshape([batch, self.frames, patches, width]);
+        Tensor::cat(vec![cls, rest.swap_dims(1, 2).reshape([batch, count - 1, width])], 1)
+    }
+
+    fn video_stages(&self) {
+        let encoder = &self.model.vision_encoder;
+        let patches = encoder.patch_tokens(self.pixels()).unwrap();
+        let x = encoder.sequence(patches, None, None);
+        self.close("embed_pre_ln", self.as_original(x.clone()));
+        let mut x = encoder.ln_pre.forward(x);
+        self.close("embed_post_ln", self.as_original(x.clone()));
+        let mut cls = Vec::new();
+        for (i, block) in encoder.transformer.resblocks.iter().enumerate() {
+            x = block.forward(x, None);
+            self.close(&format!("block{i}_out"), self.as_original(x.clone()));
+            cls.push(x.clone().narrow(1, 0, 1).squeeze_dim::<2>(1));
+        }
+        self.close("block_cls", Tensor::stack::<3>(cls, 1));
+        self.close("post_ln", self.as_original(encoder.ln_post.forward(x)));
+    }
+
+    fn patch_convolution(&self) {
+        let [batch, frames, channels, side, _] = self.pixels().dims();
+        let tokens =
+            self.model.vision_encoder.conv1.forward(self.pixels().reshape([batch * frames, channels, side, side]));
+        let [_, patches, width] = tokens.dims();
+        let grid = patches.isqrt();
+        let grid = tokens.reshape([batch, frames, grid, grid, width]).permute([0, 4, 1, 2, 3]);
+        self.close("patch_conv", grid);
+    }
+
+    fn embeddings(&self) {
+        let model = self.face();
+        let options = VideoOptions { attention: true, cls_rows: true, ..VideoOptions::default() };
+        let encoding = model.encode_video(self.pixels(), &options).unwrap();
+        self.close("video_embed", encoding.embed.clone());
+        self.close("video_embed_norm", unit(encoding.embed.clone()));
+        let rows = encoding.cls_rows.unwrap();
+        let [batch, layers, heads, count] = rows.dims();
+        let flat = rows.reshape([batch, layers * heads, count]).swap_dims(1, 2);
+        let rows = self.as_original(flat).swap_dims(1, 2).reshape([batch, layers, heads, count]);
+        self.close("cls_attn", rows);
+
+        let ids = self.expected["token_ids"].ids(&self.device);
+        let text = model.encode_text(ids).unwrap();
+        self.close("text_embed", text.clone());
+        self.close("text_embed_norm", unit(text.clone()));
+        let similarity = cosines(encoding.embed, text);
+        assert_close("similarity", similarity.clone(), &self.expected["similarity"], 0.0, 1e-4);
+        let probabilities = burn::tensor::activation::softmax(similarity * 100.0, 1);
+        assert_close("probs_100", probabilities, &self.expected["probs_100"], 1e-2, 1e-4);
+
+        let other = self.expected["pixels_eval_noaa"].tensor(&self.device);
+        let other = model.encode_video(other, &VideoOptions::default()).unwrap().embed;
+        self.close("video_embed_eval_noaa", other);
+        let first = model.encode_video(self.pixels().narrow(1, 0, 1), &VideoOptions::default()).unwrap();
+        self.close("image_embed_t1", first.embed);
+    }
+
+    fn text_stages(&self) {
+        let tower = self.model.text_encoder.tower();
+        let ids = self.expected["token_ids"].ids(&self.device);
+        let mut x = tower.embed(ids).unwrap();
+        let mask = sgcr::model::causal_mask(x.dims()[1], &self.device);
+        let ends: Vec<usize> = self.expected["eot_index"].floats.iter().map(|&i| i as usize).collect();
+        let mut at_end = Vec::new();
+        for (i, block) in tower.transformer.resblocks.iter().enumerate() {
+            x = block.forward(x, Some(mask.clone()));
+            self.close(&format!("text_block{i}_out"), x.clone());
+            let rows = ends.iter().enumerate().map(|(b, &end)| x.clone().narrow(0, b, 1).narrow(1, end, 1));
+            at_end.push(Tensor::cat(rows.collect(), 0).squeeze_dim::<2>(1));
+        }
+        self.close("text_block_eot", Tensor::stack::<3>(at_end, 1));
+        self.close("text_final_ln", tower.ln_final.forward(x));
+    }
+
+    fn masked(&self) {
+        let patches = self.model.config().vision.patches();
+        let kept = &self.inputs["mask_keep_index"];
+        // The fixture counts patch by patch, we count frame by frame.
+        let ours = |index: f32| (index as usize % self.frames * patches + index as usize / self.frames) as i32;
+        let kept: TensorData =
+            TensorData::new(kept.floats.iter().map(|&i| ours(i)).collect::<Vec<i32>>(), kept.shape.clone());
+        let keep = Some(Tensor::<2, Int>::from_data(kept, &self.device));
+        let options = VideoOptions { keep, ..VideoOptions::default() };
+        self.close("video_embed_masked", self.face().encode_video(self.pixels(), &options).unwrap().embed);
+    }
+
+    fn all(&self) {
+        self.patch_convolution();
+        self.video_stages();
+        self.embeddings();
+        self.text_stages();
+        self.masked();
+    }
+}
+
+#[test]
+fn viclip_with_the_real_vocabulary() {
+    Case::viclip("viclip_tiny", 8.1e-5).all();
+}
+
+#[test]
+fn viclip_with_another_shape() {
+    Case::viclip("viclip_tiny_ids", 6.2e-5).all();
+}
+
+#[test]
+fn prng_gives_the_published_numbers() {
+    let expected = [-0.406_440_4, 1.659_582_3, 0.331_587_5, -0.889_585];
+    assert_eq!(prng::numbers("vision_encoder.proj", 3001, 0.0, 1.0, 4), expected);
+    let init = std::fs::read_to_string(support::fixture("viclip_tiny_ids/init.json")).unwrap();
+    let drawn = prng::weights(&serde_json::from_str(&init).unwrap());
+    let stored = read("viclip_tiny_ids/checkpoint.safetensors");
+    assert_eq!(drawn.len(), stored.len());
+    for (key, stored) in &stored {
+        assert_eq!(drawn[key].floats, stored.floats, "{key}");
+    }
+}
