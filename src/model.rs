@@ -202,3 +202,109 @@ fn check_pixels(pixels: &Tensor<5>, image_size: usize) -> Result<()> {
         got: vec![batch, frames, channels, height, width],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::VisionConfig;
+    use burn::tensor::Distribution;
+
+    fn config(frames: usize) -> ModelConfig {
+        let mut config = ModelConfig::viclip_b16();
+        config.embed_dim = 6;
+        config.vision = VisionConfig { image_size: 8, patch_size: 4, width: 8, layers: 2, heads: 2, frames };
+        config.text.vocab_size = 20;
+        (config.text.width, config.text.layers, config.text.heads) = (4, 1, 2);
+        config
+    }
+
+    fn clip(frames: usize) -> Tensor<5> {
+        Tensor::random([2, frames, 3, 8, 8], Distribution::Normal(0.0, 1.0), &Device::flex())
+    }
+
+    fn floats<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+        x.into_data().try_into_vec().unwrap()
+    }
+
+    #[test]
+    fn a_drawn_model_depends_on_the_seed_alone() {
+        let pixels = clip(3);
+        let embed = |seed: u64| {
+            let model = VideoTextModel::init(&config(3), seed, &Device::flex());
+            floats(model.encode_video(pixels.clone(), &VideoOptions::default()).unwrap().embed)
+        };
+        assert_eq!(embed(1), embed(1));
+        assert_ne!(embed(1), embed(2));
+        let model = VideoTextModel::init(&config(3), 1, &Device::flex());
+        assert!((floats(model.temperature())[0] - 0.07).abs() < 1e-6);
+    }
+
+    #[test]
+    fn clips_that_do_not_fit_are_refused() {
+        let model = VideoTextModel::init(&config(3), 1, &Device::flex());
+        let refused = |pixels| model.encode_video(pixels, &VideoOptions::default()).unwrap_err().code();
+        assert_eq!(refused(clip(2)), "invalid-input");
+        assert_eq!(refused(clip(4)), "invalid-input");
+        assert_eq!(refused(Tensor::zeros([1, 3, 3, 8, 12], &Device::flex())), "shape-mismatch");
+        assert_eq!(refused(Tensor::zeros([1, 3, 1, 8, 8], &Device::flex())), "shape-mismatch");
+        let ids = Tensor::<2, Int>::zeros([1, 33], &Device::flex());
+        assert_eq!(model.encode_text(ids).unwrap_err().code(), "shape-mismatch");
+    }
+
+    #[test]
+    fn text_ends_at_the_first_of_equal_largest_ids() {
+        let model = VideoTextModel::init(&config(3), 1, &Device::flex());
+        let embed = |ids: [i32; 6]| {
+            let ids = Tensor::<2, Int>::from_data([ids], &Device::flex());
+            floats(model.encode_text(ids).unwrap())
+        };
+        // What follows the first 19 must not matter: attention is causal.
+        assert_eq!(embed([18, 4, 19, 5, 6, 19]), embed([18, 4, 19, 0, 0, 0]));
+        assert_ne!(embed([18, 4, 19, 0, 0, 0]), embed([18, 4, 5, 19, 0, 0]));
+    }
+
+    /// With first_frame_attends, the first frame's temporal attention is one of the frame to itself.
+    #[test]
+    fn the_first_frame_may_attend_to_itself() {
+        let mut config = config(3);
+        config.scene_tokens =
+            SceneTokensConfig { variant: SceneTokensVariant::Literal, tokens: 2, heads: 2, ..Default::default() };
+        let pixels = clip(3);
+        let stages = |first_frame_attends: bool| {
+            config.scene_tokens.first_frame_attends = first_frame_attends;
+            let VideoTextModel::Viclip(model) = VideoTextModel::init(&config, 1, &Device::flex()) else {
+                unreachable!("a ViCLIP config")
+            };
+            let patches = model.vision_encoder.patch_tokens(pixels.clone()).unwrap();
+            model.sg.unwrap().forward(patches)
+        };
+        let mut stages = stages;
+        let (passed, attended) = (stages(false), stages(true));
+        let frame = |x: &Tensor<4>, start: usize, count: usize| floats(x.clone().narrow(1, start, count));
+        assert_eq!(frame(&passed.temporal, 0, 1), frame(&passed.spatial, 0, 1));
+        assert_ne!(frame(&attended.temporal, 0, 1), frame(&passed.spatial, 0, 1));
+        assert_eq!(frame(&attended.temporal, 1, 2), frame(&passed.temporal, 1, 2));
+    }
+
+    /// Later frames must not reach earlier frames' SG tokens before the encoder.
+    #[test]
+    fn scene_tokens_look_back_only() {
+        let mut config = config(3);
+        config.scene_tokens =
+            SceneTokensConfig { variant: SceneTokensVariant::Block, tokens: 2, heads: 2, ..Default::default() };
+        let VideoTextModel::Viclip(model) = VideoTextModel::init(&config, 1, &Device::flex()) else {
+            unreachable!("a ViCLIP config")
+        };
+        let pixels = clip(3);
+        let changed = Tensor::cat(vec![pixels.clone().narrow(1, 0, 2), pixels.clone().narrow(1, 2, 1) * 2.0], 1);
+        let temporal = |pixels: Tensor<5>| {
+            let patches = model.vision_encoder.patch_tokens(pixels).unwrap();
+            model.sg.as_ref().unwrap().forward(patches).temporal
+        };
+        let (a, b) = (temporal(pixels), temporal(changed));
+        let frame = |x: &Tensor<4>, start: usize, count: usize| floats(x.clone().narrow(1, start, count));
+        assert_eq!(frame(&a, 0, 2), frame(&b, 0, 2));
+        // Frame 3 attends to frames 1 and 2 only, but its own query has changed.
+        assert_ne!(frame(&a, 2, 1), frame(&b, 2, 1));
+    }
+}

@@ -1,8 +1,10 @@
 //! Our models against outputs of the original code (tests/fixtures; tolerances from each fixture's README).
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use sgcr::config::ModelConfig;
 use sgcr::model::viclip::Viclip;
 use sgcr::model::{VideoOptions, VideoTextModel, cosines, unit};
 use std::collections::BTreeMap;
@@ -150,6 +152,142 @@ fn viclip_with_the_real_vocabulary() {
 #[test]
 fn viclip_with_another_shape() {
     Case::viclip("viclip_tiny_ids", 6.2e-5).all();
+}
+
+#[test]
+fn clip_averaged_over_frames() {
+    let device = test_device();
+    let expected = read("clip_tiny/expected.safetensors");
+    let model = load(&config("clip_tiny"), &read("clip_tiny/checkpoint.safetensors"), &device);
+    let VideoTextModel::Clip(clip) = &model else { panic!("a CLIP fixture") };
+
+    let pixels: Tensor<5> = expected["pixels"].tensor(&device);
+    let [batch, frames, channels, side, _] = pixels.dims();
+    let (each, _) = clip.visual.forward(pixels.clone().reshape([batch * frames, channels, side, side]), false);
+    let width = each.dims()[1];
+    let each = each.reshape([batch, frames, width]);
+    assert_close("frame_embeds", each.clone(), &expected["frame_embeds"], 0.0, 1e-4);
+    let normalised = unit(unit(each).mean_dim(1).squeeze_dim::<2>(1));
+    assert_close("framenorm", normalised, &expected["video_embed_norm_framenorm"], 0.0, 1e-4);
+
+    let options = VideoOptions { attention: true, ..VideoOptions::default() };
+    let video = model.encode_video(pixels, &options).unwrap();
+    assert_close("video_embed_norm", unit(video.embed.clone()), &expected["video_embed_norm"], 0.0, 1e-4);
+    let shares = video.attention.unwrap();
+    for sum in support::floats(shares.cls + shares.scene + shares.patch) {
+        assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+    }
+
+    let text = model.encode_text(expected["token_ids"].ids(&device)).unwrap();
+    assert_close("text_embed", text.clone(), &expected["text_embed"], 0.0, 1e-4);
+    assert_close("text_embed_norm", unit(text.clone()), &expected["text_embed_norm"], 0.0, 1e-4);
+    let cosines = cosines(video.embed, text);
+    assert_close("similarity", cosines.clone(), &expected["similarity"], 0.0, 1e-4);
+    // The tolerance of the cosines, scaled as the cosines are.
+    let logits = cosines / model.temperature().unsqueeze::<2>();
+    assert_close("logits", logits, &expected["logits"], 0.0, 1e-4 * 3.1f32.exp());
+}
+
+/// The backbone with its LoRA pairs merged (W + alpha/r B A), and the SG parameters.
+fn merged(name: &str) -> (ModelConfig, BTreeMap<String, Stored>) {
+    let text = std::fs::read_to_string(support::fixture(&format!("{name}/config.json"))).unwrap();
+    let scale = serde_json::from_str::<serde_json::Value>(&text).unwrap()["lora_scale"].as_f64().unwrap() as f32;
+    let mut weights = read(&format!("{name}/backbone.safetensors"));
+    let mut pairs: BTreeMap<String, (Option<Stored>, Option<Stored>)> = BTreeMap::new();
+    for (key, stored) in read(&format!("{name}/sg_params.safetensors")) {
+        let parts: Vec<&str> = key.split('.').collect();
+        let ["lora", tower, layer, target, factor] = parts[..] else {
+            weights.insert(key, stored);
+            continue;
+        };
+        let target = match target {
+            "in_proj" => "attn.in_proj_weight",
+            "out_proj" => "attn.out_proj.weight",
+            "c_fc" => "mlp.c_fc.weight",
+            "c_proj" => "mlp.c_proj.weight",
+            other => panic!("LoRA on {other}"),
+        };
+        let pair = pairs.entry(format!("{tower}_encoder.transformer.resblocks.{layer}.{target}")).or_default();
+        if factor == "A" { pair.0 = Some(stored) } else { pair.1 = Some(stored) }
+    }
+    assert!(!pairs.is_empty());
+    for (key, pair) in pairs {
+        let (a, b) = (pair.0.unwrap(), pair.1.unwrap());
+        let (rank, inputs) = (a.shape[0], a.shape[1]);
+        let weight = weights.get_mut(&key).unwrap();
+        for (i, value) in weight.floats.iter_mut().enumerate() {
+            let (row, column) = (i / inputs, i % inputs);
+            let product = (0..rank).map(|k| b.floats[row * rank + k] * a.floats[k * inputs + column]);
+            *value += scale * product.sum::<f32>();
+        }
+    }
+    (config(name), weights)
+}
+
+fn scene_tokens(name: &str, atol: f32) {
+    let device = test_device();
+    let (config, weights) = merged(name);
+    let model = load(&config, &weights, &device);
+    let inputs = read(&format!("{name}/inputs.safetensors"));
+    let expected = read(&format!("{name}/expected.safetensors"));
+    let close4 = |key: &str, got: Tensor<4>, atol: f32| assert_close(key, got, &expected[key], 1e-3, atol);
+    let close2 = |key: &str, got: Tensor<2>| assert_close(key, got, &expected[key], 1e-3, atol);
+    let VideoTextModel::Viclip(viclip) = &model else { panic!("a ViCLIP fixture") };
+    let scene = model.scene_tokens().unwrap();
+    let pixels: Tensor<5> = inputs["sg_px"].tensor(&device);
+
+    let patches = viclip.vision_encoder.patch_tokens(pixels.clone()).unwrap();
+    close4("sg.patch_tokens", patches.clone(), atol);
+    let stages = scene.forward(patches);
+    close4("sg.z_cross", stages.cross, atol);
+    close4("sg.z_spatial", stages.spatial, atol);
+    close4("sg.z_temporal", stages.temporal, atol);
+
+    let (mut x, _) = viclip.prepare(pixels.clone(), &VideoOptions::default()).unwrap();
+    let mut cls = Vec::new();
+    for block in &viclip.vision_encoder.transformer.resblocks {
+        x = block.forward(x, None);
+        cls.push(x.clone().narrow(1, 0, 1).squeeze_dim::<2>(1));
+    }
+    assert_close("sg.block_cls", Tensor::stack::<3>(cls, 1), &expected["sg.block_cls"], 1e-3, atol);
+
+    let options = VideoOptions { attention: true, ..VideoOptions::default() };
+    let video = model.encode_video(pixels.clone(), &options).unwrap();
+    close2("sg.video_embed", video.embed);
+    let z_bar = video.scene.unwrap();
+    close4("sg.z_bar", z_bar.clone(), atol);
+    let shares = video.attention.unwrap();
+    close2("sg.attn_cls", shares.cls);
+    close2("sg.attn_sg", shares.scene);
+    close2("sg.attn_patch", shares.patch);
+
+    let classes = |key: &str| unit(model.encode_text(inputs[key].ids(&device)).unwrap());
+    let temperature = support::floats(model.temperature())[0];
+    let heads = scene.heads(z_bar, classes("entity_ids"), classes("predicate_ids"), model.temperature());
+    // The tolerance of embeddings, scaled as the cosines are.
+    close4("heads.logit_s", heads.logit_s, atol / temperature);
+    close4("heads.logit_o", heads.logit_o, atol / temperature);
+    close4("heads.logit_p", heads.logit_p, atol / temperature);
+    close4("heads.box_s", heads.box_s, atol);
+    close4("heads.box_o", heads.box_o, atol);
+
+    let pairs = model.encode_video(inputs["pair_px"].tensor(&device), &VideoOptions::default()).unwrap();
+    close2("pair_video_embed", pairs.embed);
+    close2("pair_text_embed", model.encode_text(inputs["pair_ids"].ids(&device)).unwrap());
+    let plain = VideoOptions { without_scene_tokens: true, ..VideoOptions::default() };
+    let plain = model.encode_video(pixels, &plain).unwrap();
+    assert!(plain.scene.is_none());
+    close2("video_embed_without_sg_tokens", plain.embed);
+}
+
+#[test]
+fn shared_scene_tokens_by_bare_attention() {
+    scene_tokens("sgcr_literal", 5e-5);
+}
+
+#[test]
+fn scene_tokens_of_each_frame_by_residual_blocks() {
+    scene_tokens("sgcr_block", 2e-4);
 }
 
 #[test]

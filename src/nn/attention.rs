@@ -125,3 +125,86 @@ pub fn attention_of_first_query(query: Tensor<4>, key: Tensor<4>) -> Tensor<3> {
     let scores = query.narrow(2, 0, 1).matmul(key.transpose()) / (size as f64).sqrt();
     softmax(scores, 3).squeeze_dim::<3>(2)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Distribution;
+    use burn::tensor::TensorData;
+
+    fn floats<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+        x.into_data().try_into_vec().unwrap()
+    }
+
+    fn distance<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f32 {
+        assert_eq!(a.dims(), b.dims());
+        floats((a - b).abs()).into_iter().fold(0.0, f32::max)
+    }
+
+    fn random(shape: [usize; 4]) -> Tensor<4> {
+        Tensor::random(shape, Distribution::Normal(0.0, 1.0), &Device::flex())
+    }
+
+    /// Sums over keys, one number at a time.
+    fn brute_force(q: &Tensor<4>, k: &Tensor<4>, v: &Tensor<4>, mask: Option<&Tensor<4>>) -> Tensor<4> {
+        let ([batch, heads, queries, size], keys) = (q.dims(), k.dims()[2]);
+        let (q, k, v) = (floats(q.clone()), floats(k.clone()), floats(v.clone()));
+        let mask = mask.map(|mask| floats(mask.clone()));
+        let mut out = Vec::new();
+        for head in 0..batch * heads {
+            for query in 0..queries {
+                let weight = |key: usize| {
+                    let dot: f64 = (0..size)
+                        .map(|i| {
+                            f64::from(q[(head * queries + query) * size + i])
+                                * f64::from(k[(head * keys + key) * size + i])
+                        })
+                        .sum();
+                    let bias = mask.as_ref().map_or(0.0, |mask| f64::from(mask[query * keys + key]));
+                    (dot / (size as f64).sqrt() + bias).exp()
+                };
+                let weights: Vec<f64> = (0..keys).map(weight).collect();
+                let total: f64 = weights.iter().sum();
+                for i in 0..size {
+                    let sum: f64 =
+                        (0..keys).map(|key| weights[key] * f64::from(v[(head * keys + key) * size + i])).sum();
+                    out.push((sum / total) as f32);
+                }
+            }
+        }
+        Tensor::from_data(TensorData::new(out, [batch, heads, queries, size]), &Device::flex())
+    }
+
+    #[test]
+    fn blocks_of_queries_change_nothing() {
+        let (q, k, v) = (random([2, 3, 11, 5]), random([2, 3, 7, 5]), random([2, 3, 7, 5]));
+        let mask = random([1, 1, 11, 7]);
+        for mask in [None, Some(mask)] {
+            let expected = brute_force(&q, &k, &v, mask.as_ref());
+            for rows in [1, 4, 11, 100] {
+                let got = attend_in_blocks(q.clone(), k.clone(), v.clone(), mask.clone(), rows);
+                assert!(distance(got, expected.clone()) < 1e-5, "{rows} rows");
+            }
+            assert!(distance(attend(q.clone(), k.clone(), v.clone(), mask), expected) < 1e-5);
+        }
+    }
+
+    #[test]
+    fn masked_keys_count_for_nothing() {
+        let (q, k, v) = (random([1, 2, 3, 4]), random([1, 2, 6, 4]), random([1, 2, 6, 4]));
+        let values = (0..18).map(|i| if i % 6 < 4 { 0.0 } else { FULLY_MASKED }).collect::<Vec<f32>>();
+        let mask = Tensor::from_data(TensorData::new(values, [1, 1, 3, 6]), &Device::flex());
+        let got = attend(q.clone(), k.clone(), v.clone(), Some(mask));
+        assert!(distance(got, brute_force(&q, &k.narrow(2, 0, 4), &v.narrow(2, 0, 4), None)) < 1e-5);
+    }
+
+    #[test]
+    fn the_first_query_s_row_is_the_one_used() {
+        // With one-hot values, attention returns its weights.
+        let (q, k) = (random([2, 3, 5, 8]), random([2, 3, 5, 8]));
+        let eye: Tensor<2> = Tensor::eye(5, &Device::flex());
+        let one_hot = eye.reshape([1, 1, 5, 5]).expand([2, 3, 5, 5]);
+        let all = attend(q.clone(), k.clone(), one_hot, None);
+        assert!(distance(attention_of_first_query(q, k), all.narrow(2, 0, 1).squeeze_dim::<3>(2)) < 1e-6);
+    }
+}

@@ -217,3 +217,157 @@ impl ModuleMapper for Apply {
         param.transform_for_load(tensor, id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ModelConfig, SceneTokensConfig, SceneTokensVariant};
+    use crate::model::{VideoOptions, VideoTextModel};
+    use burn::tensor::{Device, Int};
+
+    fn config() -> ModelConfig {
+        let mut config = ModelConfig::viclip_b16();
+        config.embed_dim = 6;
+        config.vision =
+            crate::config::VisionConfig { image_size: 8, patch_size: 4, width: 8, layers: 2, heads: 2, frames: 3 };
+        config.text.vocab_size = 20;
+        config.text.context_length = 7;
+        (config.text.width, config.text.layers, config.text.heads) = (4, 1, 2);
+        config
+    }
+
+    fn model(seed: u64) -> VideoTextModel {
+        VideoTextModel::init(&config(), seed, &Device::flex())
+    }
+
+    fn tensors(model: &VideoTextModel) -> BTreeMap<String, DeviceTensor> {
+        collect(model).into_iter().collect()
+    }
+
+    fn load(tensors: BTreeMap<String, DeviceTensor>, rules: &LoadRules) -> Result<VideoTextModel> {
+        apply(VideoTextModel::empty(&config(), &Device::flex()), tensors, "a.safetensors", rules)
+    }
+
+    fn embed(model: &VideoTextModel) -> Vec<f32> {
+        let pixels = Tensor::<5>::ones([1, 3, 3, 8, 8], &Device::flex()).cumsum(1);
+        let video = model.encode_video(pixels, &VideoOptions::default()).unwrap().embed;
+        let ids = Tensor::<2, Int>::from_data([[18, 3, 4, 19, 0, 0, 0]], &Device::flex());
+        let both = Tensor::cat(vec![video, model.encode_text(ids).unwrap()], 1);
+        both.into_data().try_into_vec().unwrap()
+    }
+
+    #[test]
+    fn keys_and_shapes_are_the_published_files() {
+        for (config, fixture) in [
+            (ModelConfig::viclip_b16(), include_str!("../../tests/fixtures/keys/keys_viclip_b.json")),
+            (ModelConfig::viclip_l14(), include_str!("../../tests/fixtures/keys/keys_viclip_l.json")),
+        ] {
+            let published: serde_json::Value = serde_json::from_str(fixture).unwrap();
+            let published: BTreeMap<String, Vec<usize>> = published
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(|(key, tensor)| (key.clone(), serde_json::from_value(tensor["shape"].clone()).unwrap()))
+                .collect();
+            // 1.7 GB of L/14 would be noticed if this allocated.
+            assert_eq!(shapes(&VideoTextModel::empty(&config, &Device::flex())), published);
+        }
+    }
+
+    #[test]
+    fn what_was_collected_can_be_applied() {
+        let source = model(1);
+        assert_ne!(embed(&source), embed(&model(2)));
+        let copy = load(tensors(&source), &LoadRules::default()).unwrap();
+        assert_eq!(embed(&source), embed(&copy));
+    }
+
+    #[test]
+    fn a_missing_tensor_is_named_with_its_nearest() {
+        let mut given = tensors(&model(1));
+        let moved = given.remove("vision_encoder.proj").unwrap();
+        given.insert("vision_encoder.projection".to_owned(), moved);
+        match load(given, &LoadRules::default()).unwrap_err() {
+            Error::MissingTensor { name, file, expected, closest } => {
+                assert_eq!((name.as_str(), file.as_str()), ("vision_encoder.proj", "a.safetensors"));
+                assert_eq!(expected, [8, 6]);
+                assert!(closest.starts_with("vision_encoder.projection,"), "{closest}");
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn unexpected_tensors_are_named_unless_ignored() {
+        let scalar = DeviceTensor { shape: Vec::new(), values: Tensor::zeros([1], &Device::flex()) };
+        let mut given = tensors(&model(1));
+        given.insert("context_length".to_owned(), scalar.clone());
+        assert!(load(given.clone(), &LoadRules::published()).is_ok());
+        for i in 0..10 {
+            given.insert(format!("other.{i}"), scalar.clone());
+        }
+        match load(given, &LoadRules::published()).unwrap_err() {
+            Error::UnexpectedTensor { names, .. } => {
+                assert!(names.starts_with("other.0, other.1,") && names.ends_with(" and 2 more"), "{names}");
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_tensor_of_another_shape_is_refused() {
+        let mut given = tensors(&model(1));
+        given.get_mut("text_encoder.text_projection").unwrap().shape = vec![6, 4];
+        let error = load(given, &LoadRules::default()).unwrap_err();
+        assert!(
+            matches!(error, Error::ShapeMismatch { ref expected, ref got, .. } if expected == &[4, 6] && got == &[6, 4])
+        );
+    }
+
+    #[test]
+    fn surplus_frames_are_dropped_and_too_few_refused() {
+        const TABLE: &str = "vision_encoder.temporal_positional_embedding";
+        let source = model(1);
+        let mut given = tensors(&source);
+        let table = given[TABLE].clone();
+        let values = Tensor::cat(vec![table.values.clone(), Tensor::ones([16], &Device::flex())], 0);
+        given.insert(TABLE.to_owned(), DeviceTensor { shape: vec![1, 5, 8], values });
+        assert_eq!(embed(&load(given.clone(), &LoadRules::default()).unwrap()), embed(&source));
+        let values = table.values.narrow(0, 0, 16);
+        given.insert(TABLE.to_owned(), DeviceTensor { shape: vec![1, 2, 8], values });
+        assert_eq!(load(given, &LoadRules::default()).unwrap_err().code(), "shape-mismatch");
+    }
+
+    #[test]
+    fn scene_tokens_can_be_added_to_a_plain_model_and_saved() {
+        let scene = SceneTokensConfig {
+            variant: SceneTokensVariant::Block,
+            tokens: 2,
+            heads: 2,
+            ..SceneTokensConfig::default()
+        };
+        let source = model(1).with_scene_tokens(&scene, 5).unwrap();
+        let given = tensors(&source);
+        assert!(given.contains_key("sg.cross.ln_kv.weight") && !given.contains_key("sg.spatial.ln_kv.weight"));
+        assert_eq!(given["sg.cls_s"].values.to_data(), given["vision_encoder.proj"].values.to_data());
+        let mut with_scene = config();
+        with_scene.scene_tokens = scene;
+        let empty = VideoTextModel::empty(&with_scene, &Device::flex());
+        let copy = apply(empty, given, "b", &LoadRules::default()).unwrap();
+        assert_eq!(embed(&source), embed(&copy));
+        // A plain checkpoint into such a model: only with leave to lack the tokens.
+        let rules = LoadRules { may_lack: vec!["sg.".to_owned()], ..LoadRules::default() };
+        let plain = tensors(&model(1));
+        let empty = || VideoTextModel::empty(&with_scene, &Device::flex());
+        assert_eq!(apply(empty(), plain.clone(), "b", &LoadRules::default()).unwrap_err().code(), "missing-tensor");
+        assert!(apply(empty(), plain, "b", &rules).is_ok());
+    }
+
+    #[test]
+    fn scalars_are_written_as_scalars() {
+        let given = tensors(&model(1));
+        assert!(given["temp"].shape.is_empty());
+        let data = crate::platform::block_on(given["temp"].data()).unwrap();
+        assert_eq!((data.shape().as_slice(), data.num_elements()), (&[][..], 1));
+    }
+}

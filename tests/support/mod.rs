@@ -1,5 +1,5 @@
 //! Shared by the test binaries: fixtures as tensors, comparison, and the device under test.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 pub mod prng;
 
@@ -7,13 +7,15 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use safetensors::{Dtype, SafeTensors};
 use sgcr::config::ModelConfig;
 use sgcr::model::VideoTextModel;
+use sgcr::platform::ComputeDevice;
 use sgcr::weights::module::{DeviceTensor, LoadRules, apply};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// The device under test.
+/// The device under test: `SGCR_TEST_DEVICE` (`cpu`, `webgpu`, `cuda:N`), else the CPU.
 pub fn test_device() -> Device {
-    Device::flex()
+    let name = std::env::var("SGCR_TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
+    sgcr::platform::block_on(ComputeDevice::open(name.parse().unwrap())).unwrap().device().clone()
 }
 
 /// `tests/fixtures/<name>`.
