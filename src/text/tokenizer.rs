@@ -1,0 +1,215 @@
+//! From captions to rows of token ids.
+
+use super::clean::{clean_clip, clean_plain, is_letter_or_number, is_space};
+use crate::config::CaptionCleaning;
+use crate::error::{Error, Result};
+
+/// Start and end tokens by their usual names; the first pair that a vocabulary has both of is used.
+const START_END: [(&str, &str); 3] = [("<|startoftext|>", "<|endoftext|>"), ("[CLS]", "[SEP]"), ("<s>", "</s>")];
+
+/// Token ids of a list of captions, ready to be a tensor `[rows, context]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenIds {
+    /// Row-major ids, each row `[start] ids [end] 0 …`.
+    pub ids: Vec<i32>,
+    /// Captions.
+    pub rows: usize,
+    /// Ids a row (L).
+    pub context: usize,
+}
+
+/// A caption cleaning and a `tokenizer.json`.
+#[derive(Clone)]
+pub struct Tokenizer {
+    model: tokenizers::Tokenizer,
+    cleaning: CaptionCleaning,
+    context_length: usize,
+    start: i32,
+    end: i32,
+    vocab_size: usize,
+    /// Special tokens that a caption may spell out (CLIP cleaning only).
+    literals: Vec<(String, u32)>,
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokenizer")
+            .field("cleaning", &self.cleaning)
+            .field("context_length", &self.context_length)
+            .field("vocab_size", &self.vocab_size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tokenizer {
+    /// Reads any Hugging Face `tokenizer.json`; `file` is its name in messages. Truncation, padding and special tokens
+    /// are this type's business, so what the file says about them is not used.
+    ///
+    /// Start and end tokens are those named `<|startoftext|>` and `<|endoftext|>`, or `[CLS]` and `[SEP]`, or `<s>` and
+    /// `</s>`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidJson`] if it does not parse, [`Error::CorruptFile`] if it has no start and end token,
+    /// [`Error::InvalidConfig`] if `context_length` has no room for these two.
+    pub fn from_json(json: &[u8], file: &str, cleaning: CaptionCleaning, context_length: usize) -> Result<Self> {
+        if context_length < 2 {
+            let expected = "at least 2, for the start and the end token".to_owned();
+            let value = context_length.to_string();
+            return Err(Error::InvalidConfig { field: "text.context_length", value, expected });
+        }
+        let mut model = encoding_half(json, file)?;
+        let corrupt = |reason: String| Error::CorruptFile { file: file.to_owned(), reason };
+        let largest = model.get_vocab(true).into_values().max().unwrap_or(0);
+        let as_id = |id: u32| i32::try_from(id).map_err(|_| corrupt(format!("token id {id} does not fit 31 bits")));
+        as_id(largest)?;
+        let both = |(start, end): &(&str, &str)| Some((model.token_to_id(start)?, model.token_to_id(end)?));
+        let (start, end) = START_END.iter().find_map(both).ok_or_else(|| {
+            let pairs: Vec<String> = START_END.iter().map(|(start, end)| format!("{start} and {end}")).collect();
+            corrupt(format!("no start and end token; looked for {}", pairs.join(", ")))
+        })?;
+        let (start, end) = (as_id(start)?, as_id(end)?);
+        let literals = if cleaning == CaptionCleaning::Clip { spelled_specials(&model) } else { Vec::new() };
+        // The literals are cut out here, by the rule of CLIP's own tokenizer.
+        model.set_encode_special_tokens(cleaning == CaptionCleaning::Clip);
+        let vocab_size = largest as usize + 1;
+        Ok(Self { model, cleaning, context_length, start, end, vocab_size, literals })
+    }
+
+    /// Ids a row (L).
+    #[must_use]
+    pub const fn context_length(&self) -> usize {
+        self.context_length
+    }
+
+    /// One more than the largest id: the rows that a token embedding must have.
+    #[must_use]
+    pub const fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    /// Id of the token that ends each row. The text encoders pool where the id is largest, so for them it has to be
+    /// `vocab_size() - 1`.
+    #[must_use]
+    pub const fn end_id(&self) -> i32 {
+        self.end
+    }
+
+    /// The caption as the vocabulary sees it.
+    #[must_use]
+    pub fn clean(&self, text: &str) -> String {
+        match self.cleaning {
+            CaptionCleaning::Clip => clean_clip(text),
+            CaptionCleaning::Plain => clean_plain(text),
+        }
+    }
+
+    /// One row a caption: start token, ids, end token, zeros up to the context length (models.md 1.5). A caption that
+    /// is too long is cut and the end token put in the last place.
+    ///
+    /// # Errors
+    /// [`Error::EmptyCaption`] if nothing is left of a caption after cleaning, [`Error::InvalidInput`] if the
+    /// vocabulary cannot express one.
+    pub fn encode(&self, captions: &[impl AsRef<str>]) -> Result<TokenIds> {
+        let mut ids = Vec::with_capacity(captions.len() * self.context_length);
+        for (index, caption) in captions.iter().enumerate() {
+            let cleaned = self.clean(caption.as_ref());
+            if cleaned.is_empty() {
+                return Err(Error::EmptyCaption { index });
+            }
+            let tokens = self.tokens(&cleaned)?;
+            let kept = tokens.len().min(self.context_length - 2);
+            ids.push(self.start);
+            // Every id is at most the largest one, which was checked when the file was read.
+            ids.extend(tokens[..kept].iter().map(|id| *id as i32));
+            ids.push(self.end);
+            ids.resize((index + 1) * self.context_length, 0);
+        }
+        Ok(TokenIds { ids, rows: captions.len(), context: self.context_length })
+    }
+
+    /// Ids of one caption after cleaning, without start and end token, of any length.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] if the vocabulary cannot express it.
+    pub fn encode_ids(&self, text: &str) -> Result<Vec<u32>> {
+        self.tokens(&self.clean(text))
+    }
+
+    fn tokens(&self, cleaned: &str) -> Result<Vec<u32>> {
+        let mut ids = Vec::new();
+        let mut piece = 0;
+        let mut from = 0;
+        while let Some((at, literal, id)) = self.next_literal(cleaned, from) {
+            // CLIP's pattern takes a run of punctuation whole, and a literal's first characters with it.
+            let swallowed = |c: char| !is_space(c) && !is_letter_or_number(c);
+            if at > piece && cleaned[..at].ends_with(swallowed) {
+                from = at + 1;
+                continue;
+            }
+            self.append(&cleaned[piece..at], &mut ids)?;
+            ids.push(id);
+            piece = at + literal.len();
+            from = piece;
+        }
+        self.append(&cleaned[piece..], &mut ids)?;
+        Ok(ids)
+    }
+
+    /// The first spelled-out special token from byte `from` on: where, its text, its id.
+    fn next_literal(&self, text: &str, from: usize) -> Option<(usize, &str, u32)> {
+        let rest = text.get(from..)?;
+        let found = self.literals.iter().filter_map(|(literal, id)| Some((from + rest.find(literal)?, literal, *id)));
+        found
+            .min_by_key(|(at, literal, _)| (*at, std::cmp::Reverse(literal.len())))
+            .map(|(at, l, id)| (at, l.as_str(), id))
+    }
+
+    fn append(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+        if !text.is_empty() {
+            let encoding = self.model.encode_fast(text, false).map_err(|error| Error::InvalidInput {
+                what: format!("caption \"{text}\""),
+                reason: format!("the vocabulary cannot express it: {error}"),
+            })?;
+            ids.extend_from_slice(encoding.get_ids());
+        }
+        Ok(())
+    }
+}
+
+/// Reads what is needed to encode: the file without its truncation, padding, decoder and post-processor.
+fn encoding_half(json: &[u8], file: &str) -> Result<tokenizers::Tokenizer> {
+    let mut value: serde_json::Value = serde_json::from_slice(json).map_err(Error::json(file))?;
+    if let Some(fields) = value.as_object_mut() {
+        // The library panics on decoders that it does not know.
+        fields.retain(|name, _| !["truncation", "padding", "decoder", "post_processor"].contains(&name.as_str()));
+    }
+    check_precompiled(&value["normalizer"]).map_err(Error::json(file))?;
+    let added = value["added_tokens"].clone();
+    let model: tokenizers::Tokenizer = serde_json::from_value(value).map_err(Error::json(file))?;
+    // The library only warns when it has to give an added token another id.
+    for token in added.as_array().into_iter().flatten() {
+        let content = token["content"].as_str().unwrap_or_default();
+        if model.token_to_id(content).map(u64::from) != token["id"].as_u64() {
+            let reason = format!("added token \"{content}\" cannot have id {}", token["id"]);
+            return Err(Error::CorruptFile { file: file.to_owned(), reason });
+        }
+    }
+    Ok(model)
+}
+
+/// Tries SentencePiece's character maps on their own: inside a file, the library panics on damaged ones.
+fn check_precompiled(normalizer: &serde_json::Value) -> std::result::Result<(), serde_json::Error> {
+    if normalizer["type"] == "Precompiled" {
+        serde_json::from_str::<tokenizers::normalizers::Precompiled>(&normalizer.to_string())?;
+    }
+    normalizer["normalizers"].as_array().into_iter().flatten().try_for_each(check_precompiled)
+}
+
+/// Special tokens whose text can be part of a cleaned caption.
+fn spelled_specials(model: &tokenizers::Tokenizer) -> Vec<(String, u32)> {
+    let added = model.get_added_tokens_decoder().into_iter();
+    let mut specials: Vec<(String, u32)> =
+        added.filter(|(_, token)| token.special && !token.content.is_empty()).map(|(id, t)| (t.content, id)).collect();
+    specials.sort_by_key(|(_, id)| *id);
+    specials
+}
