@@ -40,10 +40,9 @@ fn undo_one_decoding(text: &str) -> Option<String> {
         0x81 | 0x8d | 0x8f | 0x90 | 0x9d => None,
         _ => Some(charmap::WINDOWS_1252.decode(byte)),
     };
-    if let Some(meant) = latin_1.and_then(|bytes| bytes.into_iter().map(windows).collect::<Option<String>>()) {
-        if meant != text {
-            return Some(meant);
-        }
+    let meant = latin_1.and_then(|bytes| bytes.into_iter().map(windows).collect::<Option<String>>());
+    if let Some(meant) = meant.filter(|meant| meant != text) {
+        return Some(meant);
     }
     let fix_c1 = |c: char| if is_c1(c) { charmap::WINDOWS_1252.decode(c as u8) } else { c };
     text.contains(is_c1).then(|| text.chars().map(fix_c1).collect())
