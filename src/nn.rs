@@ -4,6 +4,7 @@
 mod attention;
 mod block;
 mod embedding;
+mod host;
 mod linear;
 mod mlp;
 mod norm;

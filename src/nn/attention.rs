@@ -1,5 +1,6 @@
 //! Multi-head attention that never holds more than a slice of its score matrix.
 
+use crate::nn::host;
 use crate::nn::linear::{Linear, affine};
 use crate::nn::param::lazy;
 use burn::module::{Module, Param};
@@ -9,6 +10,9 @@ use burn::tensor::{Device, Tensor};
 /// Scores that are held at once, in numbers: 64 MiB of f32. The whole matrix of ViCLIP-B/16 with SG tokens
 /// (12 heads, 1665 tokens, two clips) passes the 128 MiB that WebGPU binds by default.
 const SCORES_AT_ONCE: usize = 16 << 20;
+
+/// The same where the scores lie in host memory: 8 MiB, what a core's caches still hold.
+const SCORES_AT_ONCE_ON_HOST: usize = 2 << 20;
 
 /// Additive mask value whose exponential is zero. Not infinity: WGSL lets a compiler assume there is none.
 pub const FULLY_MASKED: f32 = -1e9;
@@ -80,7 +84,8 @@ pub(super) fn join_heads(x: Tensor<4>) -> Tensor<3> {
 pub fn attend(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, mask: Option<Tensor<4>>) -> Tensor<4> {
     let [batch, heads, _, _] = query.dims();
     let keys = key.dims()[2];
-    let rows = (SCORES_AT_ONCE / (batch * heads * keys).max(1)).max(1);
+    let limit = if host::is_here(&query) { SCORES_AT_ONCE_ON_HOST } else { SCORES_AT_ONCE };
+    let rows = (limit / (batch * heads * keys).max(1)).max(1);
     attend_in_blocks(query, key, value, mask, rows)
 }
 
@@ -114,7 +119,8 @@ fn weigh(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, mask: Option<Tensor
         Some(mask) => scores + mask,
         None => scores,
     };
-    softmax(scores, 3).matmul(value)
+    let weights = if host::is_here(&scores) { host::softmax_rows(scores) } else { softmax(scores, 3) };
+    weights.matmul(value)
 }
 
 /// The weights with which query 0 (CLS) attends to every key, without the rest of the matrix:

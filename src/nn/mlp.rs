@@ -1,6 +1,7 @@
 //! The two-layer perceptron of a block.
 
 use crate::config::Activation;
+use crate::nn::host;
 use crate::nn::linear::Linear;
 use burn::module::Module;
 use burn::tensor::activation::{gelu, gelu_approximate, sigmoid};
@@ -39,6 +40,7 @@ impl Mlp {
 #[must_use]
 pub fn activate<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<D> {
     match activation {
+        Activation::QuickGelu if host::is_here(&x) => host::quick_gelu(x),
         Activation::QuickGelu => x.clone() * sigmoid(x * 1.702),
         Activation::Gelu => gelu(x),
         Activation::GeluTanh => gelu_approximate(x),
