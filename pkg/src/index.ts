@@ -1,0 +1,72 @@
+/**
+ * sgcr: how well captions fit a clip, in the page.
+ *
+ * ```ts
+ * const engine = await createEngine({ model: "/models/viclip-b16/" });
+ * const clip = await engine.encodeVideo(file);
+ * const { captions } = await engine.score(clip, ["a dog chases a cat", "a cat chases a dog"]);
+ * engine.dispose();
+ * ```
+ *
+ * @module
+ */
+
+import type { Engine, EngineOptions } from "./types.js";
+
+/**
+ * Loads a model onto a device: in a worker of the library's own, unless told otherwise.
+ *
+ * @throws {@link SgcrError} by `code`: "fetch", "missing-file", "hash-mismatch", "device-unavailable", "self-test", …
+ */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  if (options.worker === false) {
+    const { LocalEngine } = await import("./local.js");
+    return LocalEngine.open(options);
+  }
+  const { RemoteEngine } = await import("./remote.js");
+  return RemoteEngine.open(options);
+}
+
+export {
+  AbortedError,
+  CorruptFileError,
+  DecodeError,
+  DeviceLostError,
+  DeviceUnavailableError,
+  DisposedError,
+  EmptyCaptionError,
+  EngineCrashedError,
+  type ErrorCode,
+  FetchError,
+  HashMismatchError,
+  InvalidInputError,
+  MissingFileError,
+  NoFramesError,
+  OutOfMemoryError,
+  SelfTestError,
+  SgcrError,
+  UnsupportedVideoError,
+  WorkerError,
+} from "./errors.js";
+export { type Probe, type StorageProbe, type VideoProbe, type WebGpuProbe, probe } from "./probe.js";
+export { type CachedFile, deleteCached, listCached } from "./storage.js";
+export type {
+  CallOptions,
+  CaptionScore,
+  ClipEmbedding,
+  DeviceChoice,
+  Engine,
+  EngineInfo,
+  EngineOptions,
+  MemoryUse,
+  ModelSource,
+  NearMiss,
+  Notice,
+  Progress,
+  ResizeRule,
+  SamplingRule,
+  Scores,
+  VideoInput,
+  VideoOptions,
+  WorldClip,
+} from "./types.js";

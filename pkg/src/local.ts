@@ -1,0 +1,295 @@
+/** The engine itself, in whatever thread this runs: the module, the model's files, the decoder, one queue of calls. */
+
+import type { Engine as WasmEngine, ModelFiles } from "../wasm/sgcr.js";
+import { fallbackNotice, isDeviceFault } from "./device_fault.js";
+import { DisposedError, InvalidInputError, SgcrError, checkSignal, toSgcrError } from "./errors.js";
+import { type ModelBlobs, downloadModel, folderUrl, isAddress, localModel } from "./model_files.js";
+import { OPEN_PLAN, ProgressMeter, SCORE_PLAN, TEXT_PLAN, VIDEO_PLAN } from "./progress.js";
+import { deleteCached } from "./storage.js";
+import type {
+  CallOptions,
+  ClipEmbedding,
+  DeviceChoice,
+  Engine,
+  EngineInfo,
+  EngineOptions,
+  MemoryUse,
+  Notice,
+  Scores,
+  VideoInput,
+  VideoOptions,
+  WorldClip,
+} from "./types.js";
+import { openVideo } from "./video.js";
+import { type Wasm, loadWasm, untilCrash, wasmBytes } from "./wasm.js";
+
+/** Everything an engine needs in its own thread. */
+export type LocalOptions = Omit<EngineOptions, "worker" | "workerUrl">;
+
+type Open = { wasm: Wasm; engine: WasmEngine; info: EngineInfo };
+
+/** An engine in this thread. */
+export class LocalEngine implements Engine {
+  readonly info: EngineInfo;
+  readonly #wasm: Wasm;
+  #engine: WasmEngine | null;
+  /** Two calls into one engine at once would trap, so each waits for the one before. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  private constructor({ wasm, engine, info }: Open) {
+    this.#wasm = wasm;
+    this.#engine = engine;
+    this.info = info;
+  }
+
+  /** Loads module and model. */
+  static async open(options: LocalOptions): Promise<LocalEngine> {
+    const { signal } = options;
+    checkSignal(signal);
+    const meter = new ProgressMeter(OPEN_PLAN, options.onProgress);
+    meter.at("engine", 0, 1);
+    const wasm = await loadWasm(options.wasmUrl === undefined ? undefined : String(options.wasmUrl));
+    meter.at("engine", 1, 1);
+    checkSignal(signal);
+    const notices: Notice[] = [];
+    const notice = (n: Notice): void => {
+      notices.push(n);
+      options.onNotice?.(n);
+    };
+    const open = new Opening(wasm, options, meter, notice);
+    const engine = await open.run();
+    const info = { ...(engine.info() as Omit<EngineInfo, "notices">), notices };
+    return new LocalEngine({ wasm, engine, info });
+  }
+
+  /** Runs work after all work before it; reports a panic, a stop and a disposal as errors. */
+  #enqueue<T>(signal: AbortSignal | undefined, work: (engine: WasmEngine) => Promise<T>): Promise<T> {
+    const result = this.#queue.then(async () => {
+      checkSignal(signal);
+      if (!this.#engine) throw new DisposedError("this engine was disposed; create another one");
+      const engine = this.#engine;
+      return untilCrash(() => work(engine));
+    });
+    this.#queue = result.catch(() => {});
+    return result.catch((thrown: unknown) => {
+      throw toSgcrError(thrown);
+    });
+  }
+
+  async encodeVideo(input: VideoInput, options: VideoOptions = {}): Promise<ClipEmbedding> {
+    return this.#video(input, options, new ProgressMeter(VIDEO_PLAN, options.onProgress));
+  }
+
+  async #video(input: VideoInput, options: VideoOptions, meter: ProgressMeter): Promise<ClipEmbedding> {
+    const { signal, frames, sampling, resize, seed } = options;
+    const reader = await openVideo(input, signal).catch((thrown: unknown) => {
+      throw toSgcrError(thrown);
+    });
+    try {
+      return await this.#enqueue(signal, async (engine) => {
+        const clip = engine.newClip(frames, sampling, resize, seed);
+        try {
+          const { frameCount, fps, width, height } = reader;
+          const indices = [...clip.indices(frameCount, fps, width, height)];
+          let done = 0;
+          meter.at("decode", 0, indices.length);
+          // A short clip repeats frames: they are decoded once.
+          const distinct = [...new Set(indices)].sort((a, b) => a - b);
+          let next = 0;
+          for await (const pixels of reader.frames(distinct)) {
+            checkSignal(signal);
+            for (; indices[done] === distinct[next]; done++) {
+              clip.pushRgba(pixels.width, pixels.height, pixels.data as Uint8Array);
+            }
+            next++;
+            meter.at("decode", done, indices.length);
+          }
+          meter.at("encode", 0, 1);
+          const embedding = await engine.encodeVideo(clip);
+          meter.at("encode", 1, 1);
+          checkSignal(signal);
+          const times = indices.map((index) => reader.time(index)).filter((time) => time !== undefined);
+          return { embedding, frameIndices: indices, frameTimes: times, frameCount };
+        } finally {
+          clip.free();
+        }
+      });
+    } finally {
+      reader.close();
+    }
+  }
+
+  async encodeText(captions: readonly string[], options: CallOptions = {}): Promise<Float32Array[]> {
+    const meter = new ProgressMeter(TEXT_PLAN, options.onProgress);
+    const rows = await this.#texts(captions, options, meter);
+    const dim = this.info.embedDim;
+    return captions.map((_, i) => rows.slice(i * dim, (i + 1) * dim));
+  }
+
+  async #texts(captions: readonly string[], options: CallOptions, meter: ProgressMeter): Promise<Float32Array> {
+    if (!Array.isArray(captions) || captions.some((caption) => typeof caption !== "string")) {
+      throw new InvalidInputError("captions: give a list of strings");
+    }
+    return this.#enqueue(options.signal, (engine) =>
+      stoppable(this.#wasm, options.signal, (stop) => {
+        const onEvent = (event: RustEvent): void => {
+          if (event.type === "progress") meter.at("captions", event.done, event.total);
+        };
+        return engine.encodeText([...captions], onEvent, stop);
+      }),
+    );
+  }
+
+  async score(clip: ClipEmbedding | VideoInput, captions: readonly string[], options: VideoOptions = {}): Promise<Scores> {
+    const isEncoded = isClipEmbedding(clip);
+    const meter = new ProgressMeter(isEncoded ? TEXT_PLAN : SCORE_PLAN, options.onProgress);
+    // Captions first: an empty one is told before a long decoding.
+    const texts = await this.#texts(captions, options, meter);
+    const encoded = isEncoded ? clip : await this.#video(clip, options, meter);
+    return this.#enqueue(options.signal, async (engine) => {
+      return (await engine.score(encoded.embedding, texts, [...captions])) as Scores;
+    });
+  }
+
+  async worldClip(seed: number): Promise<WorldClip> {
+    return this.#enqueue(undefined, async () => drawWorldClip(this.#wasm, seed));
+  }
+
+  async memory(): Promise<MemoryUse> {
+    return this.#enqueue(undefined, async (engine) => {
+      return { wasmBytes: wasmBytes(), deviceBytes: engine.deviceBytes() ?? null };
+    });
+  }
+
+  dispose(): void {
+    const engine = this.#engine;
+    this.#engine = null;
+    // Work that runs still uses it.
+    if (engine) void this.#queue.then(() => engine.free());
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+type StopFlag = InstanceType<Wasm["StopFlag"]>;
+
+type RustEvent =
+  | { type: "progress"; stage: string; done: number; total: number }
+  | { type: "notice"; code: string; message: string };
+
+/** Tells an encoded clip from a clip. */
+export function isClipEmbedding(clip: ClipEmbedding | VideoInput): clip is ClipEmbedding {
+  return typeof clip === "object" && "embedding" in clip;
+}
+
+/** Hands an abort on to Rust for as long as the work takes. */
+async function stoppable<T>(wasm: Wasm, signal: AbortSignal | undefined, work: (stop: StopFlag) => Promise<T>): Promise<T> {
+  const stop = new wasm.StopFlag();
+  const request = (): void => stop.request();
+  signal?.addEventListener("abort", request, { once: true });
+  try {
+    return await work(stop);
+  } finally {
+    signal?.removeEventListener("abort", request);
+    stop.free();
+  }
+}
+
+function drawWorldClip(wasm: Wasm, seed: number): WorldClip {
+  const clip = new wasm.WorldClip(seed);
+  try {
+    const { width, height, frames: count, fps } = clip;
+    const rgb = clip.render();
+    const frames = Array.from({ length: count }, (_, frame) => {
+      const image = new ImageData(width, height);
+      const offset = frame * width * height * 3;
+      for (let pixel = 0; pixel < width * height; pixel++) {
+        const from = offset + pixel * 3;
+        image.data.set(rgb.subarray(from, from + 3), pixel * 4);
+        image.data[pixel * 4 + 3] = 255;
+      }
+      return image;
+    });
+    return { frames, fps, captions: clip.captions(), nearMisses: clip.nearMisses() as WorldClip["nearMisses"] };
+  } finally {
+    clip.free();
+  }
+}
+
+/** The steps of opening an engine. */
+class Opening {
+  constructor(
+    readonly wasm: Wasm,
+    readonly options: LocalOptions,
+    readonly meter: ProgressMeter,
+    readonly notice: (notice: Notice) => void,
+  ) {}
+
+  async run(): Promise<WasmEngine> {
+    const { model } = this.options;
+    if (!isAddress(model)) return this.#onDevices(localModel(model));
+    const base = folderUrl(model, globalThis.location.href);
+    try {
+      return await this.#onDevices(await this.#download(base));
+    } catch (error) {
+      // A kept file went bad: once more, from the server.
+      if (!(error instanceof SgcrError) || !["hash-mismatch", "corrupt-file"].includes(error.code)) throw error;
+      if (this.options.cache === false || (await deleteCached(base)) === 0) throw error;
+      return this.#onDevices(await this.#download(base));
+    }
+  }
+
+  /** Null: the module reads from the server itself, piece by piece. */
+  async #download(base: string): Promise<ModelBlobs | string> {
+    if (this.options.cache === false) return base;
+    return downloadModel(base, true, {
+      signal: this.options.signal,
+      progress: (done, total) => this.meter.at("download", done, total),
+      notice: this.notice,
+    });
+  }
+
+  #files(from: ModelBlobs | string): ModelFiles {
+    if (typeof from === "string") return this.wasm.ModelFiles.fromUrl(from, this.options.signal ?? null);
+    return this.wasm.ModelFiles.fromBlobs(from.name, [...from.files.keys()], [...from.files.values()]);
+  }
+
+  async #onDevices(from: ModelBlobs | string): Promise<WasmEngine> {
+    const choice: DeviceChoice = this.options.device ?? "auto";
+    if (choice !== "auto") return this.#onDevice(choice, from);
+    try {
+      return await this.#onDevice("webgpu", from);
+    } catch (error) {
+      if (!(error instanceof SgcrError) || !isDeviceFault(error)) throw error;
+      this.notice(fallbackNotice(error.message));
+      return this.#onDevice("cpu", from);
+    }
+  }
+
+  async #onDevice(device: "webgpu" | "cpu", from: ModelBlobs | string): Promise<WasmEngine> {
+    this.meter.at("device", 0, 1);
+    const onEvent = (event: RustEvent): void => {
+      if (event.type === "notice") this.notice({ code: event.code, message: event.message });
+      else if (event.stage === "weights") this.meter.at("weights", event.done, event.total);
+    };
+    try {
+      if (device === "webgpu") await checkWebGpu();
+      return await stoppable(this.wasm, this.options.signal, (stop) =>
+        untilCrash(() => this.wasm.Engine.open(this.#files(from), device, onEvent, stop)),
+      );
+    } catch (thrown) {
+      throw toSgcrError(thrown);
+    }
+  }
+}
+
+/** Says why there is no WebGPU, which the module cannot tell as well. */
+async function checkWebGpu(): Promise<void> {
+  const { webgpuAbsence } = await import("./probe.js");
+  const reason = await webgpuAbsence();
+  if (reason) throw toSgcrError(Object.assign(new Error(`device "webgpu" is not available: ${reason}`), DEVICE_ABSENT));
+}
+
+const DEVICE_ABSENT = { name: "SgcrError", code: "device-unavailable" };

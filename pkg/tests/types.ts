@@ -1,0 +1,37 @@
+// Compiled, never run: what the types must allow, and what they must refuse.
+import { type ClipEmbedding, type Engine, type ErrorCode, type Scores, SelfTestError, SgcrError, createEngine, probe } from "../src/index.js";
+
+declare const file: File;
+declare const frames: VideoFrame[];
+declare const images: ImageData[];
+declare const signal: AbortSignal;
+
+export async function allowed(): Promise<void> {
+  using engine: Engine = await createEngine({ model: "/m/", signal, onProgress: ({ fraction }) => fraction.toFixed() });
+  const clip: ClipEmbedding = await engine.encodeVideo(file, { frames: 8, sampling: "middle", signal });
+  const scores: Scores = await engine.score(clip, ["a", "b"]);
+  for (const input of [file, "clip.webm", new URL("https://a.example/"), frames, images]) await engine.encodeVideo(input);
+  await createEngine({ model: { "config.json": new Blob() }, worker: false, device: "cpu", cache: false });
+  await createEngine({ model: new URL("https://a.example/"), worker: new Worker("w.js"), wasmUrl: "x.wasm" });
+  const margin: number | null | undefined = scores.captions[0]?.margin;
+  const device: "webgpu" | "cpu" | null = (await probe()).device;
+  const error = new SelfTestError("x");
+  const code: ErrorCode = error.code;
+  const isOurs: boolean = error instanceof SgcrError;
+  void [margin, device, code, isOurs];
+}
+
+export async function refused(engine: Engine, scores: Scores): Promise<void> {
+  // @ts-expect-error a model is needed
+  await createEngine({});
+  // @ts-expect-error no such device
+  await createEngine({ model: "/m/", device: "gpu" });
+  // @ts-expect-error no such sampling rule
+  await engine.encodeVideo(file, { sampling: "first" });
+  // @ts-expect-error captions are a list
+  await engine.score(file, "a caption");
+  // @ts-expect-error there may be no caption at this place
+  scores.captions[0].cosine.toFixed();
+  // @ts-expect-error results are read only
+  scores.best = 1;
+}
