@@ -9,7 +9,6 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const pkg = dirname(fileURLToPath(import.meta.url));
@@ -56,16 +55,6 @@ function buildWasm() {
     const wasmOpt = join(pkg, "node_modules", "binaryen", "bin", "wasm-opt");
     run("node", [wasmOpt, built, "-Os", "--all-features", "--disable-gc", "-o", built]);
   }
-  printSizes(built);
-}
-
-function printSizes(file) {
-  const bytes = readFileSync(file);
-  const brotli = brotliCompressSync(bytes, {
-    params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
-  });
-  const mb = (n) => `${(n / 1e6).toFixed(2)} MB`;
-  console.log(`sgcr_bg.wasm: ${mb(bytes.length)} raw, ${mb(gzipSync(bytes, { level: 9 }).length)} gzip, ${mb(brotli.length)} brotli`);
 }
 
 async function buildPackage() {
@@ -82,6 +71,7 @@ async function buildPackage() {
     format: "esm",
     target: "es2022",
     platform: "browser",
+    minify: true,
     sourcemap: true,
     logLevel: "warning",
     external: ["../wasm/sgcr.js"],

@@ -7,7 +7,7 @@ for (const file of readdirSync(src).filter((name) => name.endsWith(".ts"))) {
   const lines = readFileSync(new URL(file, src), "utf8").split("\n");
   let inInterface = false;
   lines.forEach((line, i) => {
-    const isExport = /^export (default |abstract |async |declare )*(class|const|function|interface|type) \w.test(line);
+    const isExport = /^export (default |abstract |async |declare )*(class|const|function|interface|type) \w/.test(line);
     const isMember = inInterface && /^ {2}(readonly )?[\w[\]."]+\??(\(|:)/.test(line);
     const above = (lines[i - 1] ?? "").trimEnd();
     if ((isExport || isMember) && !above.endsWith("*/")) missing.push(`${file}:${i + 1}: ${line.trim()}`);

@@ -1,6 +1,5 @@
 //! A clip on its way from the browser's decoder to the model.
 
-use super::error::to_js;
 use crate::config::PreprocessConfig;
 use crate::error::{Error, Result};
 use crate::video::{Frames, VideoInfo, preprocess, sampling};
@@ -51,17 +50,9 @@ impl ClipFrames {
     #[wasm_bindgen(js_name = indices)]
     pub fn indices(&self, frame_count: usize, fps: f64, width: usize, height: usize) -> Result<Vec<u32>, JsValue> {
         let info = VideoInfo { frame_count, fps: fps.is_finite().then_some(fps), width, height };
-        let indices = sampling::frame_indices(self.config.sampling, &info, self.config.frames, self.seed)
-            .map_err(|error| to_js(&error))?;
-        indices
-            .into_iter()
-            .map(|index| {
-                u32::try_from(index).map_err(|_| {
-                    let reason = "more than 4 billion frames".to_owned();
-                    to_js(&Error::InvalidInput { what: "clip".to_owned(), reason })
-                })
-            })
-            .collect()
+        let indices = sampling::frame_indices(self.config.sampling, &info, self.config.frames, self.seed)?;
+        // Where this runs, usize has 32 bits.
+        Ok(indices.into_iter().map(|index| index as u32).collect())
     }
 
     /// Takes the next frame, RGBA: `[height, width, 4]`. Alpha is left out, as the command line's decoder does.
@@ -72,10 +63,10 @@ impl ClipFrames {
     pub fn push_rgba(&mut self, width: usize, height: usize, rgba: &[u8]) -> Result<(), JsValue> {
         if rgba.len() != width * height * 4 {
             let reason = format!("{} bytes are no {width} x {height} RGBA frame", rgba.len());
-            return Err(to_js(&Error::InvalidInput { what: "frame".to_owned(), reason }));
+            return Err(Error::InvalidInput { what: "frame".to_owned(), reason }.into());
         }
         let rgb = rgba.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
-        self.push_rgb(width, height, rgb).map_err(|error| to_js(&error))
+        Ok(self.push_rgb(width, height, rgb)?)
     }
 
     /// Frames taken in so far.

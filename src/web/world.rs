@@ -1,6 +1,6 @@
 //! Clips of the generated world for the page: drawn here from a seed, bit for bit as natively.
 
-use super::error::{plain, to_js};
+use super::error::plain;
 use crate::error::Error;
 use crate::world::{FPS, FRAMES, HEIGHT, WIDTH, WorldClip};
 use serde::Serialize;
@@ -31,7 +31,7 @@ impl PageWorldClip {
         let whole = seed.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&seed);
         if !whole {
             let reason = format!("{seed}; a seed is a whole number from 0 to 9007199254740991");
-            return Err(to_js(&Error::InvalidInput { what: "seed".to_owned(), reason }));
+            return Err(Error::InvalidInput { what: "seed".to_owned(), reason }.into());
         }
         Ok(Self(WorldClip::from_seed(seed as u64)))
     }

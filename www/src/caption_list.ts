@@ -14,6 +14,7 @@ interface Row {
 }
 
 const list = element("caption-list", HTMLOListElement);
+const reading = element("reading", HTMLParagraphElement);
 const verdict = element("verdict", HTMLParagraphElement);
 let rows: Row[] = [];
 
@@ -92,6 +93,7 @@ export function clearScores(): void {
     result.replaceChildren();
   }
   list.classList.remove("stale");
+  reading.hidden = true;
   verdict.textContent = "";
 }
 
@@ -105,10 +107,11 @@ function showScore({ result, truth }: Row, { probability, cosine, margin }: Capt
   fill.style.setProperty("--fill", "0");
   requestAnimationFrame(() => fill.style.setProperty("--fill", String(probability)));
   const numbers = make("dl", { class: "numbers" });
-  numbers.append(figure("Share", percent(probability), "share"), figure("Cosine", cosine.toFixed(3)));
+  numbers.append(figure("Softmax", percent(probability), "share"), figure("Cosine", cosine.toFixed(3)));
   if (margin !== null) numbers.append(figure("Margin", signed(margin)));
-  if (truth) numbers.append(figure("Truth", truth === "fits" ? "fits the clip" : "near miss", "truth"));
-  result.replaceChildren(make("div", { class: "bar", "aria-hidden": "true" }, fill), numbers);
+  const line = make("div", { class: "figures" }, numbers);
+  if (truth) line.append(make("span", { class: "truth" }, truth === "fits" ? "true of the clip" : "near miss"));
+  result.replaceChildren(make("div", { class: "bar", "aria-hidden": "true" }, fill), line);
 }
 
 /** Shows how well each caption fits. */
@@ -120,6 +123,7 @@ export function showScores(scores: Scores): void {
     showScore(row, score);
   });
   list.classList.remove("stale");
+  reading.hidden = false;
   verdict.textContent = verdictOf(scores);
 }
 
