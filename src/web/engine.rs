@@ -152,6 +152,7 @@ impl Engine {
         on_event: js_sys::Function,
         stop: &StopFlag,
     ) -> Result<Vec<f32>, JsValue> {
+        self.session.check_captions(&captions)?;
         let embeds = self.session.encode_text(&captions, &mut listener(on_event), &stop.0).await?;
         Ok(embeds.concat())
     }
