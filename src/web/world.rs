@@ -86,7 +86,12 @@ impl PageWorldClip {
             .0
             .near_misses()
             .into_iter()
-            .map(|pair| NearMiss { kind: pair.kind.name(), title: pair.kind.title(), fits: pair.positive, misses: pair.negative })
+            .map(|pair| NearMiss {
+                kind: pair.kind.name(),
+                title: pair.kind.title(),
+                fits: pair.positive,
+                misses: pair.negative,
+            })
             .collect();
         plain(&pairs)
     }
