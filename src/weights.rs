@@ -1,3 +1,46 @@
-//! Checkpoints: reading, writing, and filling a model's parameters.
+//! Weights on their way between files and the model: checkpoints as published, model folders of our own, which tensors a
+//! model has and under which names.
+//!
+//! A *checkpoint* is what others publish (`.safetensors`, `.pth`, `.pt`, `.bin`). A *model folder* is self-contained:
+//! `config.json`, `preprocessor_config.json`, `tokenizer.json` and the weights in shards with hashes, so that a page can
+//! load it piece by piece. [`convert`] makes the second from the first; [`ModelFolder`] reads both.
 
+mod element;
+mod folder;
+mod index;
+mod infer;
+mod layout;
 pub mod module;
+mod names;
+mod pickle;
+mod reference;
+mod safetensors_file;
+mod stream;
+mod tensor;
+
+crate::source::native_only! {
+    mod checkpoint;
+    mod convert;
+    mod inspect;
+    mod pytorch;
+    mod write;
+
+    pub use checkpoint::Checkpoint;
+    pub use convert::{ConvertOptions, ConvertReport, TokenizerFile, convert, find_config, find_tokenizer};
+    pub use inspect::{FileReport, InspectReport, TensorReport, inspect};
+    pub use write::{ModelWriter, SHARD_BYTES, WriteReport};
+}
+crate::source::page_only! {
+    #[path = "no_checkpoint.rs"]
+    mod checkpoint;
+}
+
+pub use element::StoredType;
+pub use folder::ModelFolder;
+pub use index::WeightsIndex;
+pub use infer::infer_config;
+pub use layout::{check_tensors, tensors_of};
+pub use module::DeviceTensor;
+pub use names::{Layout, NameMap};
+pub use reference::{REFERENCE_FILE, Reference, Verification};
+pub use tensor::{HostTensor, HostTensors, TensorInfo, TensorSource};

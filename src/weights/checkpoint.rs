@@ -1,0 +1,157 @@
+//! A published checkpoint on disk, whatever its container and its names (native only).
+
+use super::element::{append_f32, check_finite};
+use super::names::{Layout, NameMap};
+use super::pytorch::{PytorchFile, ZIP_MAGIC, refuse_other};
+use super::safetensors_file::{LENGTH_BYTES, header_length, parse_header};
+use super::tensor::{HostTensor, TensorInfo, TensorSource, missing};
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// Where tensors' bytes lie.
+enum Container {
+    /// File position of each tensor.
+    Safetensors {
+        path: PathBuf,
+        begins: BTreeMap<String, u64>,
+    },
+    Pytorch(PytorchFile),
+}
+
+/// An opened checkpoint: its tensors under our names, none of them read yet.
+pub struct Checkpoint {
+    file: String,
+    container: Container,
+    /// Our name to the file's.
+    stored: BTreeMap<String, String>,
+    tensors: BTreeMap<String, TensorInfo>,
+    layout: Option<Layout>,
+    left_out: Vec<String>,
+}
+
+impl Checkpoint {
+    /// Opens a model: `.safetensors` or PyTorch's zip format, by content, with or without wrappers around the names.
+    ///
+    /// # Errors
+    /// [`Error::UnsafePickle`], [`Error::CorruptFile`], [`Error::UnsupportedDtype`] or [`Error::Io`].
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut checkpoint = Self::open_part(path)?;
+        let stored = checkpoint.infos_by_stored_name();
+        let map = NameMap::of(stored.keys().map(String::as_str), &checkpoint.file)?;
+        checkpoint.rename(map.names, &stored);
+        (checkpoint.layout, checkpoint.left_out) = (Some(map.layout), map.left_out);
+        Ok(checkpoint)
+    }
+
+    /// Opens a file that may hold parts of a model only, e.g. `sg.*`; names keep their spelling but for wrappers.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn open_part(path: &Path) -> Result<Self> {
+        let file = path.display().to_string();
+        let (container, infos) = open_container(path, &file)?;
+        let stored = infos.keys().map(|name| (name.clone(), name.clone())).collect();
+        let mut checkpoint =
+            Self { file, container, stored, tensors: infos.clone(), layout: None, left_out: Vec::new() };
+        checkpoint.rename(NameMap::unwrapped(infos.keys().map(String::as_str)), &infos);
+        Ok(checkpoint)
+    }
+
+    /// Whose names the file uses; `None` for parts.
+    #[must_use]
+    pub fn layout(&self) -> Option<Layout> {
+        self.layout
+    }
+
+    /// Tensors of the file that are no part of a model: optimiser state, buffers.
+    #[must_use]
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
+    fn infos_by_stored_name(&self) -> BTreeMap<String, TensorInfo> {
+        self.stored.iter().map(|(ours, theirs)| (theirs.clone(), self.tensors[ours].clone())).collect()
+    }
+
+    fn rename(&mut self, names: BTreeMap<String, String>, infos: &BTreeMap<String, TensorInfo>) {
+        self.tensors = names.iter().map(|(ours, theirs)| (ours.clone(), infos[theirs].clone())).collect();
+        self.stored = names;
+    }
+
+    fn bytes(&self, stored: &str, info: &TensorInfo) -> Result<Vec<u8>> {
+        match &self.container {
+            Container::Pytorch(file) => file.bytes(stored),
+            Container::Safetensors { path, begins } => {
+                let mut file = File::open(path).map_err(Error::io("open", path))?;
+                let begin = begins.get(stored).copied().unwrap_or_default();
+                file.seek(SeekFrom::Start(begin)).map_err(Error::io("read", path))?;
+                // The header was held against the file's size, so this is no more than the file has.
+                let mut bytes = vec![0; info.bytes() as usize];
+                file.read_exact(&mut bytes).map_err(Error::io("read", path))?;
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+impl TensorSource for Checkpoint {
+    fn name(&self) -> String {
+        self.file.clone()
+    }
+
+    fn tensors(&self) -> &BTreeMap<String, TensorInfo> {
+        &self.tensors
+    }
+
+    fn read(&self, name: &str) -> Result<HostTensor> {
+        let (Some(info), Some(stored)) = (self.tensors.get(name), self.stored.get(name)) else {
+            return Err(missing(name, &[], &self.file, self.tensors.keys()));
+        };
+        let mut values = Vec::with_capacity(info.elements());
+        append_f32(name, info.dtype, &self.bytes(stored, info)?, &mut values)?;
+        check_finite(name, &values)?;
+        Ok(HostTensor { shape: info.shape.clone(), values })
+    }
+}
+
+/// A pickled checkpoint of a model folder.
+pub(super) fn open_pickled(path: &Path) -> Result<Box<dyn TensorSource>> {
+    Ok(Box::new(Checkpoint::open(path)?))
+}
+
+/// What a file is, is told by its first bytes, not by its name.
+fn open_container(path: &Path, file: &str) -> Result<(Container, BTreeMap<String, TensorInfo>)> {
+    let mut opened = File::open(path).map_err(Error::io("open", path))?;
+    let size = opened.metadata().map_err(Error::io("read", path))?.len();
+    let mut first = Vec::new();
+    (&mut opened).take(LENGTH_BYTES + 1).read_to_end(&mut first).map_err(Error::io("read", path))?;
+    if first.starts_with(ZIP_MAGIC) {
+        let file = PytorchFile::open(path)?;
+        let infos = file.infos();
+        return Ok((Container::Pytorch(file), infos));
+    }
+    // The JSON header begins with a brace; that it is one although its length is nonsense is an error worth its own words.
+    let named = path.extension().is_some_and(|extension| extension == "safetensors");
+    let Some((length, brace)) = first.split_first_chunk::<8>().filter(|(_, brace)| named || *brace == b"{") else {
+        return Err(if named { too_short(file, size) } else { refuse_other(path, file) });
+    };
+    if brace.is_empty() {
+        return Err(too_short(file, size));
+    }
+    let length = header_length(*length, size, file)?;
+    let mut json = vec![0; length as usize];
+    opened.seek(SeekFrom::Start(LENGTH_BYTES)).map_err(Error::io("read", path))?;
+    opened.read_exact(&mut json).map_err(Error::io("read", path))?;
+    let header = parse_header(&json, size, file)?;
+    let begins = header.tensors.iter().map(|(name, _, begin)| (name.clone(), header.data_begin + begin)).collect();
+    let infos: BTreeMap<_, _> = header.tensors.into_iter().map(|(name, info, _)| (name, info)).collect();
+    Ok((Container::Safetensors { path: path.to_owned(), begins }, infos))
+}
+
+fn too_short(file: &str, size: u64) -> Error {
+    let reason = format!("it has {size} bytes, too few for safetensors");
+    Error::CorruptFile { file: file.to_owned(), reason }
+}

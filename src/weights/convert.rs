@@ -1,0 +1,243 @@
+//! From a published checkpoint to a model folder (native only).
+
+use super::checkpoint::Checkpoint;
+use super::element::StoredType;
+use super::folder::{CONFIG_FILE, PREPROCESS_FILE, TOKENIZER_FILE, preprocess_of};
+use super::infer::infer_config;
+use super::layout::{check_tensors, tensors_of};
+use super::tensor::{HostTensor, TensorInfo, TensorSource, missing};
+use super::write::{ModelWriter, SHARD_BYTES, WriteReport};
+use crate::config::{ModelConfig, PreprocessConfig};
+use crate::error::{Error, Result};
+use crate::event::{Abort, Event, Events};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// CLIP's merges as published, plain or gzipped.
+const MERGES_FILES: &[&str] = &["bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt"];
+
+/// Merges unpack to 3.2 MB; far more is no merges file.
+const MERGES_LIMIT: u64 = 64 << 20;
+
+/// What to convert, and how.
+#[derive(Debug, Clone)]
+pub struct ConvertOptions {
+    /// The checkpoint: `.safetensors`, `.pth`, `.pt` or `.bin`.
+    pub checkpoint: PathBuf,
+    /// Its config; `None` to infer it from the tensors (see [`find_config`]).
+    pub config: Option<PathBuf>,
+    /// Preprocessing; `None` for the file beside the checkpoint, or the model type's as published.
+    pub preprocess: Option<PreprocessConfig>,
+    /// Text of a `tokenizer.json` (see [`find_tokenizer`]); without it the model can score token ids only.
+    pub tokenizer_json: Option<String>,
+    /// Files with tensors that the checkpoint lacks: scene-graph parameters (`sg.*`), CLIP's token embedding for ViFi-CLIP.
+    pub parts: Vec<PathBuf>,
+    /// The folder to write.
+    pub output: PathBuf,
+    /// Element type to write.
+    pub stored_type: StoredType,
+    /// Largest shard in bytes.
+    pub shard_bytes: u64,
+    /// Whether a model folder at `output` may be replaced.
+    pub overwrite: bool,
+}
+
+impl ConvertOptions {
+    /// Converts `checkpoint` to `output` as f32, config and preprocessing as found.
+    #[must_use]
+    pub fn new(checkpoint: impl Into<PathBuf>, output: impl Into<PathBuf>) -> Self {
+        Self {
+            checkpoint: checkpoint.into(),
+            config: None,
+            preprocess: None,
+            tokenizer_json: None,
+            parts: Vec::new(),
+            output: output.into(),
+            stored_type: StoredType::F32,
+            shard_bytes: SHARD_BYTES,
+            overwrite: false,
+        }
+    }
+}
+
+/// What a conversion did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConvertReport {
+    /// What was written.
+    #[serde(flatten)]
+    pub written: WriteReport,
+    /// The config, as read or inferred.
+    pub config: ModelConfig,
+    /// Where the config came from: a path, or "the tensors' shapes".
+    pub config_source: String,
+    /// Tensors of the input files that are no part of the model.
+    pub left_out: Vec<String>,
+}
+
+/// Converts a checkpoint. Names, shapes and configs are checked before anything is written.
+///
+/// # Errors
+/// Those of [`Checkpoint::open`], [`check_tensors`], [`infer_config`], the config readers and [`ModelWriter::write`];
+/// [`Error::InvalidInput`] where the checkpoint lies in the folder that would be replaced.
+pub fn convert(options: &ConvertOptions, events: &mut impl Events, abort: &Abort) -> Result<ConvertReport> {
+    refuse_checkpoint_in_output(options)?;
+    let mut source = Merged::open(options)?;
+    let (config, text, config_source) = match &options.config {
+        Some(path) => {
+            let text = read_text(path)?;
+            (ModelConfig::from_json(&text, &path.display().to_string())?, text, path.display().to_string())
+        }
+        None => (infer_config(&source.tensors, &source.name)?, "{}".to_owned(), "the tensors' shapes".to_owned()),
+    };
+    source.keep_known(&tensors_of(&config));
+    check_tensors(&config, &source.tensors, &source.name)?;
+    let preprocess = match &options.preprocess {
+        Some(preprocess) => preprocess.clone(),
+        None => find_preprocess(options, &config, &text)?,
+    };
+    preprocess.validate()?;
+    if options.tokenizer_json.is_none() {
+        let message = "no tokenizer was given or found; this model can score token ids only".to_owned();
+        events.emit(Event::Notice { code: "no-tokenizer", message });
+    }
+    let writer = ModelWriter {
+        config: &config,
+        preprocess: &preprocess,
+        tokenizer_json: options.tokenizer_json.as_deref(),
+        stored_type: options.stored_type,
+        shard_bytes: options.shard_bytes,
+        overwrite: options.overwrite,
+    };
+    let written = writer.write(&options.output, &source, events, abort)?;
+    Ok(ConvertReport { written, config, config_source, left_out: source.left_out })
+}
+
+/// The config beside a checkpoint, if there is one.
+#[must_use]
+pub fn find_config(checkpoint: &Path) -> Option<PathBuf> {
+    Some(checkpoint.with_file_name(CONFIG_FILE)).filter(|path| path.is_file())
+}
+
+/// A tokenizer's file, as found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenizerFile {
+    /// The text of a `tokenizer.json`.
+    Json(String),
+    /// CLIP's merges, unpacked.
+    Merges(Vec<u8>),
+}
+
+/// Reads the tokenizer at `given`, or the one beside the checkpoint: `tokenizer.json`, `bpe_simple_vocab_16e6.txt[.gz]`.
+/// `None` where nothing was given and nothing lies there.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::CorruptFile`] for a gzip file that does not unpack.
+pub fn find_tokenizer(checkpoint: &Path, given: Option<&Path>) -> Result<Option<TokenizerFile>> {
+    let beside = || {
+        let names = [TOKENIZER_FILE].into_iter().chain(MERGES_FILES.iter().copied());
+        names.map(|name| checkpoint.with_file_name(name)).find(|path| path.is_file())
+    };
+    let Some(path) = given.map(Path::to_owned).or_else(beside) else { return Ok(None) };
+    if path.extension().is_some_and(|extension| extension == "json") {
+        return Ok(Some(TokenizerFile::Json(read_text(&path)?)));
+    }
+    let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(Some(TokenizerFile::Merges(bytes)));
+    }
+    let mut merges = Vec::new();
+    let unpacked = flate2::read::GzDecoder::new(bytes.as_slice()).take(MERGES_LIMIT).read_to_end(&mut merges);
+    match unpacked {
+        Ok(count) if (count as u64) < MERGES_LIMIT => Ok(Some(TokenizerFile::Merges(merges))),
+        Ok(_) => Err(corrupt(&path, "it unpacks to far more than merges are".to_owned())),
+        Err(error) => Err(corrupt(&path, format!("it does not unpack: {error}"))),
+    }
+}
+
+fn find_preprocess(options: &ConvertOptions, config: &ModelConfig, config_text: &str) -> Result<PreprocessConfig> {
+    let path = options.checkpoint.with_file_name(PREPROCESS_FILE);
+    let text = if path.is_file() { Some(read_text(&path)?) } else { None };
+    let name = path.display().to_string();
+    preprocess_of(config, config_text, text.as_deref().map(|text| (text, name.as_str())))
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    String::from_utf8(bytes).map_err(|error| corrupt(path, format!("it is no UTF-8 text: {error}")))
+}
+
+fn corrupt(path: &Path, reason: String) -> Error {
+    Error::CorruptFile { file: path.display().to_string(), reason }
+}
+
+/// Replacing a folder deletes what it held.
+fn refuse_checkpoint_in_output(options: &ConvertOptions) -> Result<()> {
+    let folder = options.checkpoint.parent().and_then(|parent| parent.canonicalize().ok());
+    if folder.is_some() && folder == options.output.canonicalize().ok() {
+        let reason = "the checkpoint lies in it; name another folder".to_owned();
+        return Err(Error::InvalidInput { what: format!("output {}", options.output.display()), reason });
+    }
+    Ok(())
+}
+
+/// A checkpoint, and for the tensors it lacks further files.
+struct Merged {
+    name: String,
+    files: Vec<Checkpoint>,
+    /// Index into `files`.
+    origin: BTreeMap<String, usize>,
+    tensors: BTreeMap<String, TensorInfo>,
+    left_out: Vec<String>,
+}
+
+impl Merged {
+    fn open(options: &ConvertOptions) -> Result<Self> {
+        let mut files = vec![Checkpoint::open(&options.checkpoint)?];
+        for part in &options.parts {
+            // A part may be another model's checkpoint (wrapped names) or loose tensors.
+            files.push(Checkpoint::open(part).or_else(|_| Checkpoint::open_part(part))?);
+        }
+        let name = files.iter().map(TensorSource::name).collect::<Vec<_>>().join(" + ");
+        let left_out = files.iter().flat_map(|file| file.left_out().to_vec()).collect();
+        let mut merged = Self { name, files, origin: BTreeMap::new(), tensors: BTreeMap::new(), left_out };
+        for (at, file) in merged.files.iter().enumerate() {
+            for (name, info) in file.tensors() {
+                if let std::collections::btree_map::Entry::Vacant(vacant) = merged.origin.entry(name.clone()) {
+                    vacant.insert(at);
+                    merged.tensors.insert(name.clone(), info.clone());
+                }
+            }
+        }
+        Ok(merged)
+    }
+
+    /// Drops what parts hold beyond the model; what the checkpoint itself holds beyond it stays, to be refused.
+    fn keep_known(&mut self, expected: &BTreeMap<String, Vec<usize>>) {
+        let foreign = |name: &String, at: &usize| *at > 0 && !expected.contains_key(name);
+        let drop: Vec<_> = self.origin.iter().filter(|(name, at)| foreign(name, at)).map(|(n, _)| n.clone()).collect();
+        for name in drop {
+            self.origin.remove(&name);
+            self.tensors.remove(&name);
+            self.left_out.push(name);
+        }
+    }
+}
+
+impl TensorSource for Merged {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn tensors(&self) -> &BTreeMap<String, TensorInfo> {
+        &self.tensors
+    }
+
+    fn read(&self, name: &str) -> Result<HostTensor> {
+        match self.origin.get(name) {
+            Some(at) => self.files[*at].read(name),
+            None => Err(missing(name, &[], &self.name, self.tensors.keys())),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What is in a checkpoint or model folder, without loading it (native only).
+
+use super::checkpoint::Checkpoint;
+use super::folder::CONFIG_FILE;
+use super::index::{INDEX_FILE, WeightsIndex, hex};
+use super::tensor::TensorSource;
+use crate::config::ModelConfig;
+use crate::error::{Error, Result};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Extensions of files that hold tensors.
+const WEIGHTS: &[&str] = &["safetensors", "pth", "pt", "bin"];
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct InspectReport {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Its config, where it has one that is read here.
+    pub config: Option<ModelConfig>,
+    /// Every file of the folder, by name.
+    pub files: Vec<FileReport>,
+    /// Every tensor, by file and name.
+    pub tensors: Vec<TensorReport>,
+    /// Numbers in all tensors.
+    pub parameters: u64,
+    /// Bytes of all tensors.
+    pub tensor_bytes: u64,
+}
+
+/// A file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileReport {
+    /// Its name.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Its sha256, lower-case hex.
+    pub sha256: String,
+    /// Whether that is what the index says; `None` where no index names it.
+    pub matches_index: Option<bool>,
+}
+
+/// A tensor, under its name in the file but for wrappers (`model.`, `module.`, …).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TensorReport {
+    /// The file it is in.
+    pub file: String,
+    /// Its name.
+    pub name: String,
+    /// Its extents; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// Its element type as safetensors names it: `F32`, `F16`, `BF16` …
+    pub dtype: String,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
+/// Lists a file's or folder's tensors and hashes its files.
+///
+/// # Errors
+/// [`Error::Io`]; those of [`Checkpoint::open_part`] for a weights file; [`Error::InvalidInput`] for a folder without
+/// weights.
+pub fn inspect(path: &Path) -> Result<InspectReport> {
+    let mut report = InspectReport {
+        path: path.to_owned(),
+        config: None,
+        files: Vec::new(),
+        tensors: Vec::new(),
+        parameters: 0,
+        tensor_bytes: 0,
+    };
+    let index = read_index(path)?;
+    let mut paths = vec![path.to_owned()];
+    if path.is_dir() {
+        paths = files_of(path)?;
+        let config = path.join(CONFIG_FILE);
+        if config.is_file() {
+            let text = std::fs::read_to_string(&config).map_err(Error::io("read", &config))?;
+            report.config = Some(ModelConfig::from_json(&text, &config.display().to_string())?);
+        }
+    }
+    for path in &paths {
+        report.add(path, index.as_ref())?;
+    }
+    if report.tensors.is_empty() {
+        let reason = format!("it has no weights (files that end in {})", WEIGHTS.join(", "));
+        return Err(Error::InvalidInput { what: path.display().to_string(), reason });
+    }
+    Ok(report)
+}
+
+impl InspectReport {
+    fn add(&mut self, path: &Path, index: Option<&WeightsIndex>) -> Result<()> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (bytes, sha256) = hash_file(path)?;
+        let expected = index.and_then(|index| index.metadata.sha256.get(&name));
+        let matches_index = expected.map(|expected| expected.eq_ignore_ascii_case(&sha256));
+        // A single file that was asked for is read whatever it is called.
+        let weights = path == self.path
+            || path.extension().is_some_and(|extension| WEIGHTS.iter().any(|known| extension == *known));
+        if weights {
+            for (tensor, info) in Checkpoint::open_part(path)?.tensors() {
+                self.parameters += info.elements() as u64;
+                self.tensor_bytes += info.bytes();
+                self.tensors.push(TensorReport {
+                    file: name.clone(),
+                    name: tensor.clone(),
+                    shape: info.shape.clone(),
+                    dtype: info.dtype.to_string(),
+                    bytes: info.bytes(),
+                });
+            }
+        }
+        self.files.push(FileReport { name, bytes, sha256, matches_index });
+        Ok(())
+    }
+}
+
+fn read_index(path: &Path) -> Result<Option<WeightsIndex>> {
+    let file = path.join(INDEX_FILE);
+    if !file.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&file).map_err(Error::io("read", &file))?;
+    WeightsIndex::from_json(&text, &file.display().to_string()).map(Some)
+}
+
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
+    let entries = entries.map_err(Error::io("read", folder))?;
+    let mut files: Vec<_> = entries.into_iter().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// Size and sha256, read in pieces.
+fn hash_file(path: &Path) -> Result<(u64, String)> {
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 1 << 20];
+    let mut size = 0;
+    loop {
+        let count = file.read(&mut piece).map_err(Error::io("read", path))?;
+        if count == 0 {
+            return Ok((size, hex(hash)));
+        }
+        hash.update(&piece[..count]);
+        size += count as u64;
+    }
+}

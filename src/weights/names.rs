@@ -1,0 +1,183 @@
+//! Tensor names as published files spell them, mapped to the names that [`tensors_of`](super::tensors_of) uses: ViCLIP's
+//! and OpenAI CLIP's keys (models.md 1.2, 3).
+
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+
+/// Leading name parts that training scripts wrap around a model: `torch.save({"model": ..})`, `DataParallel`.
+const WRAPPERS: &[&str] = &["model", "module", "state_dict", "model_state_dict"];
+
+/// Last name parts of buffers that a model needs no value for.
+const BUFFERS: &[&str] = &["input_resolution", "context_length", "vocab_size", "attn_mask"];
+
+/// Whose names a checkpoint uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layout {
+    /// `vision_encoder.*`, `text_encoder.*`, `temp`.
+    Viclip,
+    /// OpenAI's, also NegCLIP's and open_clip's: `visual.*`, `transformer.*`, `logit_scale`.
+    Clip,
+    /// ViFi-CLIP's: `image_encoder.*`, `text_encoder.*`, `prompt_learner.*`.
+    VifiClip,
+}
+
+impl Layout {
+    /// The layout that has names starting with `head`.
+    fn of_head(head: &str) -> Option<Self> {
+        match head {
+            "vision_encoder" => Some(Self::Viclip),
+            "visual" => Some(Self::Clip),
+            "image_encoder" => Some(Self::VifiClip),
+            _ => None,
+        }
+    }
+
+    /// Our name for one without wrappers; `None` for what the model has no use for.
+    fn canonical(self, name: &str) -> Option<String> {
+        if name.rsplit('.').next().is_some_and(|last| BUFFERS.contains(&last)) {
+            return None;
+        }
+        if self != Self::VifiClip {
+            return Some(name.to_owned());
+        }
+        if name.starts_with("prompt_learner.") {
+            return None;
+        }
+        match name.split_once('.') {
+            Some(("image_encoder", rest)) => Some(format!("visual.{rest}")),
+            Some(("text_encoder", rest)) => Some(rest.to_owned()),
+            _ => Some(name.to_owned()),
+        }
+    }
+}
+
+/// Which tensor of a file is which of the model's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameMap {
+    /// Whose names they are.
+    pub layout: Layout,
+    /// Our name to the file's name.
+    pub names: BTreeMap<String, String>,
+    /// Names in the file that are no part of a model: optimiser state, buffers, prompts.
+    pub left_out: Vec<String>,
+}
+
+impl NameMap {
+    /// Recognises the layout of a file's names, wrapped or bare.
+    ///
+    /// # Errors
+    /// [`Error::CorruptFile`] where they are no layout that is known here.
+    pub fn of<'a>(names: impl Iterator<Item = &'a str> + Clone, file: &str) -> Result<Self> {
+        let Some((prefix, layout)) = dominant(names.clone()) else {
+            return Err(Error::CorruptFile { file: file.to_owned(), reason: unknown_layout(names) });
+        };
+        let mut map = Self { layout, names: BTreeMap::new(), left_out: Vec::new() };
+        for name in names {
+            let bare = name.strip_prefix(prefix).filter(|rest| wrapper_length(rest) == 0);
+            match bare.and_then(|bare| layout.canonical(bare)) {
+                Some(canonical) => {
+                    map.names.insert(canonical, name.to_owned());
+                }
+                None => map.left_out.push(name.to_owned()),
+            }
+        }
+        Ok(map)
+    }
+
+    /// A file with parts of a model only (`sg.*`): wrappers are taken off, nothing else is mapped.
+    #[must_use]
+    pub fn unwrapped<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+        names.map(|name| (name[wrapper_length(name)..].to_owned(), name.to_owned())).collect()
+    }
+}
+
+/// Bytes of the wrappers that `name` begins with, dots included.
+fn wrapper_length(name: &str) -> usize {
+    let mut length = 0;
+    while let Some((head, _)) = name[length..].split_once('.') {
+        if !WRAPPERS.contains(&head) {
+            break;
+        }
+        length += head.len() + 1;
+    }
+    length
+}
+
+/// The wrapper and layout that most video tower names have. A checkpoint may hold a second copy of the model (an average)
+/// under another wrapper; with equal counts the shorter wrapper wins.
+fn dominant<'a>(names: impl Iterator<Item = &'a str>) -> Option<(&'a str, Layout)> {
+    let mut counts: BTreeMap<(&str, Layout), usize> = BTreeMap::new();
+    for name in names {
+        let (prefix, bare) = name.split_at(wrapper_length(name));
+        let head = bare.split('.').next().unwrap_or_default();
+        if let Some(layout) = Layout::of_head(head) {
+            *counts.entry((prefix, layout)).or_default() += 1;
+        }
+    }
+    let best = counts.into_iter().max_by_key(|((prefix, _), count)| (*count, usize::MAX - prefix.len()));
+    best.map(|(key, _)| key)
+}
+
+fn unknown_layout<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.collect();
+    if names.is_empty() {
+        return "it holds no tensor".to_owned();
+    }
+    let first = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+    let known = "ViCLIP (vision_encoder.*), CLIP (visual.*) or ViFi-CLIP (image_encoder.*)";
+    let transformers = names.iter().any(|name| name.starts_with("vision_model."));
+    let hint = if transformers { "; these are transformers' CLIP names, use OpenAI's or open_clip's file" } else { "" };
+    format!("none of its {} tensors has a name of {known}; the first are {first}{hint}", names.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(names: &[&str]) -> NameMap {
+        NameMap::of(names.iter().copied(), "x").unwrap()
+    }
+
+    #[test]
+    fn wrappers_of_any_depth_come_off() {
+        for prefix in ["", "model.", "module.", "state_dict.", "state_dict.module.", "model.module."] {
+            let names = [format!("{prefix}vision_encoder.proj"), format!("{prefix}temp"), "optimizer.lr".to_owned()];
+            let map = map(&names.iter().map(String::as_str).collect::<Vec<_>>());
+            assert_eq!(map.layout, Layout::Viclip);
+            assert_eq!(map.names["vision_encoder.proj"], names[0]);
+            assert_eq!(map.names["temp"], names[1]);
+        }
+    }
+
+    #[test]
+    fn what_lies_beside_the_model_is_left_out() {
+        let map = map(&["model.visual.proj", "model.context_length", "optimizer.state.0.exp_avg", "epoch"]);
+        assert_eq!(map.names.keys().collect::<Vec<_>>(), ["visual.proj"]);
+        assert_eq!(map.left_out, ["model.context_length", "optimizer.state.0.exp_avg", "epoch"]);
+    }
+
+    #[test]
+    fn vifi_clip_gets_openai_names() {
+        let map = map(&[
+            "module.image_encoder.conv1.weight",
+            "module.text_encoder.transformer.resblocks.0.ln_1.bias",
+            "module.text_encoder.positional_embedding",
+            "module.logit_scale",
+            "module.prompt_learner.complete_text_embeddings",
+        ]);
+        assert_eq!(map.layout, Layout::VifiClip);
+        let names: Vec<_> = map.names.keys().map(String::as_str).collect();
+        let expected =
+            ["logit_scale", "positional_embedding", "transformer.resblocks.0.ln_1.bias", "visual.conv1.weight"];
+        assert_eq!(names, expected);
+        assert_eq!(map.left_out, ["module.prompt_learner.complete_text_embeddings"]);
+    }
+
+    #[test]
+    fn other_models_are_refused_by_their_names() {
+        let error = NameMap::of(["vision_model.embeddings.class_embedding"].into_iter(), "x").unwrap_err();
+        assert!(error.to_string().contains("transformers"), "{error}");
+        let error = NameMap::of([].into_iter(), "x").unwrap_err();
+        assert!(error.to_string().contains("no tensor"), "{error}");
+    }
+}

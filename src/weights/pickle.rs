@@ -1,0 +1,267 @@
+//! What a pickle would call, found by reading it; nothing in it is ever executed, here or later. A plain state dict names
+//! a handful of callables; a file that names any other is not opened at all, because it was made to do something else.
+
+use crate::error::{Error, Result};
+use std::collections::HashMap;
+
+/// What checkpoints name: the first column is the module, the second its members. Beyond tensors these are containers
+/// of settings that training scripts save beside them; they hold data and are skipped.
+const KNOWN: &[(&str, &[&str])] = &[
+    ("collections", &["OrderedDict", "defaultdict"]),
+    ("torch._utils", &["_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter", "_rebuild_parameter_with_state"]),
+    (
+        "torch",
+        &[
+            "FloatStorage",
+            "HalfStorage",
+            "BFloat16Storage",
+            "DoubleStorage",
+            "LongStorage",
+            "IntStorage",
+            "ShortStorage",
+            "CharStorage",
+            "ByteStorage",
+            "BoolStorage",
+            "Size",
+            "device",
+            "float32",
+            "float16",
+            "bfloat16",
+            "float64",
+            "int64",
+            "int32",
+            "int16",
+            "int8",
+            "uint8",
+            "bool",
+        ],
+    ),
+    ("torch.storage", &["UntypedStorage", "TypedStorage"]),
+    ("torch.nn.parameter", &["Parameter"]),
+    ("argparse", &["Namespace"]),
+    ("yacs.config", &["CfgNode"]),
+    ("numpy", &["dtype"]),
+    ("numpy.core.multiarray", &["scalar"]),
+    ("numpy._core.multiarray", &["scalar"]),
+    ("_codecs", &["encode"]),
+    ("builtins", &["set", "frozenset", "int", "float", "bool", "str", "bytes", "bytearray", "list", "dict", "tuple"]),
+    ("__builtin__", &["set", "frozenset", "int", "float", "bool", "str", "list", "dict", "tuple", "long", "unicode"]),
+];
+
+/// What follows an opcode byte.
+enum Argument {
+    Nothing,
+    Bytes(usize),
+    /// A little-endian length of so many bytes, then that many bytes.
+    Counted(usize),
+    Line,
+    TwoLines,
+}
+
+/// Python's pickletools lists these (protocols 0 to 5).
+fn argument(opcode: u8) -> Option<Argument> {
+    Some(match opcode {
+        b'('
+        | b'.'
+        | b'0'
+        | b'1'
+        | b'2'
+        | b'N'
+        | b'Q'
+        | b'R'
+        | b'a'
+        | b'b'
+        | b'd'
+        | b'}'
+        | b'e'
+        | b'l'
+        | b']'
+        | b'o'
+        | b's'
+        | b't'
+        | b')'
+        | b'u'
+        | 0x81
+        | 0x85..=0x89
+        | 0x8f..=0x94
+        | 0x97
+        | 0x98 => Argument::Nothing,
+        b'K' | b'h' | b'q' | 0x80 | 0x82 => Argument::Bytes(1),
+        b'M' | 0x83 => Argument::Bytes(2),
+        b'J' | b'j' | b'r' | 0x84 => Argument::Bytes(4),
+        b'G' | 0x95 => Argument::Bytes(8),
+        b'U' | b'C' | 0x8a | 0x8c => Argument::Counted(1),
+        b'T' | b'X' | b'B' | 0x8b => Argument::Counted(4),
+        0x8d | 0x8e | 0x96 => Argument::Counted(8),
+        b'F' | b'I' | b'L' | b'P' | b'S' | b'V' | b'g' | b'p' => Argument::Line,
+        b'c' | b'i' => Argument::TwoLines,
+        _ => return None,
+    })
+}
+
+/// One pass over a pickle.
+struct Scan<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    file: &'a str,
+    /// The two values pushed last, where they are strings: what `STACK_GLOBAL` joins to a name.
+    last: [Option<String>; 2],
+    memo: HashMap<u64, Option<String>>,
+}
+
+/// Checks the pickle that begins at `begin`; gives the position after its end.
+///
+/// # Errors
+/// [`Error::UnsafePickle`] naming the first callable that no checkpoint needs, [`Error::CorruptFile`] where it is no pickle
+/// or cut short.
+pub(crate) fn check_pickle(bytes: &[u8], begin: usize, file: &str) -> Result<usize> {
+    let mut scan = Scan { bytes, at: begin, file, last: [None, None], memo: HashMap::new() };
+    while scan.step()? {}
+    Ok(scan.at)
+}
+
+impl<'a> Scan<'a> {
+    /// Reads one opcode; false at the end.
+    fn step(&mut self) -> Result<bool> {
+        let opcode = self.take(1)?[0];
+        let argument = argument(opcode).ok_or_else(|| self.corrupt(format!("0x{opcode:02x} is no pickle opcode")))?;
+        let bytes = match argument {
+            Argument::Nothing => &[],
+            Argument::Bytes(count) => self.take(count)?,
+            Argument::Counted(width) => {
+                let count = little_endian(self.take(width)?);
+                self.take(usize::try_from(count).unwrap_or(usize::MAX))?
+            }
+            Argument::Line => self.line()?,
+            Argument::TwoLines => {
+                let (module, name) = (self.line()?, self.line()?);
+                self.callable(&text(module), &text(name))?;
+                &[]
+            }
+        };
+        self.follow(opcode, bytes)?;
+        Ok(opcode != b'.')
+    }
+
+    /// Keeps track of strings, as far as names are made of them. What is not followed (pops, copies) leaves "unknown"
+    /// behind, so that a name built in a roundabout way is refused rather than missed.
+    fn follow(&mut self, opcode: u8, bytes: &[u8]) -> Result<()> {
+        match opcode {
+            b'X' | b'U' | b'T' | b'V' | 0x8c | 0x8d => self.push(Some(text(bytes))),
+            b'S' => self.push(Some(text(bytes).trim_matches(['\'', '"']).to_owned())),
+            b'q' | b'r' => self.keep(little_endian(bytes)),
+            b'p' => self.keep(text(bytes).parse().unwrap_or(u64::MAX)),
+            0x94 => self.keep(self.memo.len() as u64),
+            b'h' | b'j' => self.recall(little_endian(bytes)),
+            b'g' => self.recall(text(bytes).parse().unwrap_or(u64::MAX)),
+            0x93 => {
+                let [module, name] = std::mem::take(&mut self.last);
+                let computed = || "a name that is put together while loading".to_owned();
+                self.callable(&module.unwrap_or_else(computed), &name.unwrap_or_else(computed))?;
+                self.push(None);
+            }
+            // Extension codes stand for callables that the reader's machine has registered.
+            0x82..=0x84 => self.callable("copyreg", &format!("extension {}", little_endian(bytes)))?,
+            // PROTO and FRAME push nothing.
+            0x80 | 0x95 => {}
+            _ => self.push(None),
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, value: Option<String>) {
+        self.last.swap(0, 1);
+        self.last[1] = value;
+    }
+
+    fn keep(&mut self, slot: u64) {
+        self.memo.insert(slot, self.last[1].clone());
+    }
+
+    fn recall(&mut self, slot: u64) {
+        self.push(self.memo.get(&slot).cloned().flatten());
+    }
+
+    fn callable(&self, module: &str, name: &str) -> Result<()> {
+        if KNOWN.iter().any(|(known, names)| *known == module && names.contains(&name)) {
+            return Ok(());
+        }
+        Err(Error::UnsafePickle { file: self.file.to_owned(), callable: format!("{module}.{name}") })
+    }
+
+    fn take(&mut self, count: usize) -> Result<&'a [u8]> {
+        let end = self.at.checked_add(count).filter(|end| *end <= self.bytes.len());
+        let end = end.ok_or_else(|| self.corrupt(format!("the pickle ends within a value at byte {}", self.at)))?;
+        let taken = &self.bytes[self.at..end];
+        self.at = end;
+        Ok(taken)
+    }
+
+    /// Up to the next line feed, which is left out.
+    fn line(&mut self) -> Result<&'a [u8]> {
+        let length = self.bytes[self.at..].iter().position(|b| *b == b'\n');
+        let length =
+            length.ok_or_else(|| self.corrupt(format!("the pickle ends within a line at byte {}", self.at)))?;
+        Ok(&self.take(length + 1)?[..length])
+    }
+
+    fn corrupt(&self, reason: String) -> Error {
+        Error::CorruptFile { file: self.file.to_owned(), reason }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end_matches('\r').to_owned()
+}
+
+fn little_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn refused(bytes: &[u8]) -> String {
+        match check_pickle(bytes, 0, "x.pth") {
+            Err(Error::UnsafePickle { callable, .. }) => callable,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn names_in_every_notation_are_found() {
+        assert_eq!(refused(b"cos\nsystem\n(S'ls'\ntR."), "os.system");
+        assert_eq!(refused(b"(S'ls'\niposix\nsystem\n."), "posix.system");
+        assert_eq!(refused(b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x93."), "posix.system");
+        assert_eq!(refused(b"\x80\x02\x82\x07."), "copyreg.extension 7");
+    }
+
+    #[test]
+    fn names_from_the_memo_and_names_made_up_are_refused() {
+        // 'builtins' and 'eval' are memoized, other strings follow, then they are fetched back.
+        let memo = b"\x80\x04\x8c\x08builtins\x94\x8c\x04eval\x94\x8c\x01a\x8c\x01bh\x00h\x01\x93.";
+        assert_eq!(refused(memo), "builtins.eval");
+        // Innocent strings on top are popped off again: which remain is not followed, so it is refused.
+        let pop = b"\x80\x04\x8c\x02os\x8c\x06system\x8c\x0bcollections\x8c\x0bOrderedDict00\x93.";
+        assert!(refused(pop).contains("put together"));
+        assert_eq!(
+            refused(b"\x80\x04\x8c\x0bcollections\x8c\x14OrderedDict.__init__\x93."),
+            "collections.OrderedDict.__init__"
+        );
+    }
+
+    #[test]
+    fn a_plain_dictionary_passes_and_tells_its_end() {
+        let pickle = b"\x80\x02ccollections\nOrderedDict\n)R.tail";
+        assert_eq!(check_pickle(pickle, 0, "x").unwrap(), pickle.len() - 4);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_end_in_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = check_pickle(&bytes, 0, "x");
+        }
+    }
+}
