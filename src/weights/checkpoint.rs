@@ -155,3 +155,123 @@ fn too_short(file: &str, size: u64) -> Error {
     let reason = format!("it has {size} bytes, too few for safetensors");
     Error::CorruptFile { file: file.to_owned(), reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn fixture(path: &str) -> PathBuf {
+        Path::new("tests/fixtures").join(path)
+    }
+
+    fn open_error(path: &Path) -> Error {
+        Checkpoint::open(path).err().unwrap_or_else(|| panic!("{} was opened", path.display()))
+    }
+
+    #[test]
+    fn both_containers_of_a_checkpoint_hold_the_same_numbers() {
+        for (pickled, plain, layout) in [
+            ("viclip_tiny/checkpoint.pth", "viclip_tiny/checkpoint.safetensors", Layout::Viclip),
+            ("viclip_tiny_ids/checkpoint.pth", "viclip_tiny_ids/checkpoint.safetensors", Layout::Viclip),
+            ("clip_tiny/checkpoint.pt", "clip_tiny/checkpoint.safetensors", Layout::Clip),
+        ] {
+            let pickled = Checkpoint::open(&fixture(pickled)).unwrap();
+            let plain = Checkpoint::open(&fixture(plain)).unwrap();
+            assert_eq!((pickled.layout(), plain.layout()), (Some(layout), Some(layout)));
+            assert_eq!(pickled.tensors(), plain.tensors());
+            assert!(pickled.tensors().len() > 50);
+            for name in plain.tensors().keys() {
+                assert_eq!(pickled.read(name).unwrap(), plain.read(name).unwrap(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn strides_offsets_shared_storages_and_types_are_honoured() {
+        for protocol in [2, 4, 5] {
+            let path = fixture(&format!("pickles/strided_protocol{protocol}.pth"));
+            let file = Checkpoint::open_part(&path).unwrap();
+            let read = |name: &str| file.read(name).unwrap();
+            assert_eq!(read("whole").values, (0..12).map(|i| i as f32).collect::<Vec<_>>());
+            let t = read("t");
+            assert_eq!(t.shape, [4, 3]);
+            assert_eq!(t.values, [0.0, 4.0, 8.0, 1.0, 5.0, 9.0, 2.0, 6.0, 10.0, 3.0, 7.0, 11.0]);
+            assert_eq!(read("tail").values, [8.0, 9.0, 10.0, 11.0]);
+            assert_eq!(read("every_second").values, [1.0, 3.0, 7.0, 9.0]);
+            assert_eq!(read("half").values, [0.5, -2.0]);
+            assert_eq!(read("bfloat").values, [1.0, -3.0]);
+            assert_eq!(read("double").values, [0.1]);
+            assert_eq!((read("long").values, read("long").shape), (vec![-7.0], vec![]));
+            assert_eq!(file.read("absent").unwrap_err().code(), "missing-tensor");
+        }
+    }
+
+    #[test]
+    fn pickles_that_call_anything_are_refused_by_name_and_not_run() {
+        for (stem, callables) in [
+            ("os_system", &["posix.system"][..]),
+            ("eval", &["builtins.eval", "__builtin__.eval"]),
+            ("getattr", &["builtins.getattr", "__builtin__.getattr"]),
+        ] {
+            for protocol in [2, 4] {
+                let error = open_error(&fixture(&format!("pickles/{stem}_protocol{protocol}.pth")));
+                let Error::UnsafePickle { callable, .. } = &error else { panic!("{stem}: {error}") };
+                assert!(callables.contains(&callable.as_str()), "{callable}");
+            }
+        }
+        assert_eq!(open_error(&fixture("pickles/bare_os_system.pth")).code(), "unsafe-pickle");
+        assert!(!Path::new("owned.txt").exists());
+    }
+
+    #[test]
+    fn bombs_and_files_that_contradict_themselves_are_refused() {
+        for (file, words) in [("bomb.pth", "zip bomb"), ("expanded.pth", "unpacks"), ("legacy.pth", "re-save")] {
+            let error = open_error(&fixture("pickles").join(file));
+            assert_eq!(error.code(), "corrupt-file", "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        let read = Checkpoint::open_part(&fixture("pickles/beyond_storage.pth")).and_then(|file| file.read("temp"));
+        assert_eq!(read.unwrap_err().code(), "corrupt-file");
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, copy) in [("checkpoint.pth", "cut.pth"), ("checkpoint.safetensors", "cut.safetensors")] {
+            let whole = std::fs::read(fixture("viclip_tiny_ids").join(name)).unwrap();
+            let copy = folder.path().join(copy);
+            for keep in [0, 1, 7, 8, 9, 100, whole.len() / 2, whole.len() - 1] {
+                std::fs::write(&copy, &whole[..keep]).unwrap();
+                assert_eq!(open_error(&copy).code(), "corrupt-file", "{name} {keep}");
+            }
+        }
+        assert_eq!(open_error(&folder.path().join("absent.pth")).code(), "io");
+    }
+
+    #[test]
+    fn a_nan_is_found_with_its_place() {
+        let path = fixture("viclip_tiny_ids/checkpoint.safetensors");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = bytes.len() - 8;
+        bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("nan.safetensors");
+        std::fs::write(&copy, bytes).unwrap();
+        let file = Checkpoint::open(&copy).unwrap();
+        let errors: Vec<_> = file.tensors().keys().filter_map(|name| file.read(name).err()).collect();
+        let [Error::NonFinite { name, index }] = errors.as_slice() else { panic!("{errors:?}") };
+        assert_eq!(*index, file.tensors()[name].elements() - 2);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_opened_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300), zip: bool) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("x.pt");
+            let start = if zip { ZIP_MAGIC } else { &[] };
+            std::fs::write(&path, [start, &bytes].concat()).unwrap();
+            prop_assert!(Checkpoint::open(&path).is_err());
+        }
+    }
+}

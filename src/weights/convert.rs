@@ -241,3 +241,109 @@ impl TensorSource for Merged {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Silent;
+    use crate::source::DiskFolder;
+    use crate::weights::ModelFolder;
+    use pollster::block_on;
+
+    fn fixture(path: &str) -> PathBuf {
+        Path::new("tests/fixtures").join(path)
+    }
+
+    fn run(options: &ConvertOptions) -> Result<ConvertReport> {
+        convert(options, &mut Silent, &Abort::default())
+    }
+
+    fn read(folder: &Path) -> BTreeMap<String, HostTensor> {
+        let mut tensors = BTreeMap::new();
+        let take = |name, tensor| {
+            tensors.insert(name, tensor);
+            Ok(())
+        };
+        let model = block_on(ModelFolder::open(DiskFolder::open(folder).unwrap())).unwrap();
+        block_on(model.read(&mut Silent, &Abort::default(), take)).unwrap();
+        tensors
+    }
+
+    #[test]
+    fn published_layouts_become_folders_with_the_same_numbers() {
+        for name in ["viclip_tiny/checkpoint.pth", "clip_tiny/checkpoint.pt", "clip_tiny/checkpoint.safetensors"] {
+            let parent = tempfile::tempdir().unwrap();
+            let mut options = ConvertOptions::new(fixture(name), parent.path().join("m"));
+            options.config = find_config(&options.checkpoint);
+            options.tokenizer_json = Some("{}".to_owned());
+            let report = run(&options).unwrap();
+            assert_eq!(report.left_out, Vec::<String>::new());
+            let source = Checkpoint::open(&options.checkpoint).unwrap();
+            let written = read(&options.output);
+            assert_eq!(written.len(), source.tensors().len());
+            for (tensor, value) in written {
+                assert_eq!(value, source.read(&tensor).unwrap(), "{tensor}");
+            }
+        }
+    }
+
+    #[test]
+    fn scene_graph_parameters_come_from_a_part() {
+        for name in ["sgcr_literal", "sgcr_block"] {
+            let parent = tempfile::tempdir().unwrap();
+            let checkpoint = fixture(name).join("backbone.safetensors");
+            let mut options = ConvertOptions::new(&checkpoint, parent.path().join("m"));
+            options.config = find_config(&checkpoint);
+            assert_eq!(run(&options).unwrap_err().code(), "missing-tensor");
+            options.parts = vec![fixture(name).join("sg_params.safetensors")];
+            let report = run(&options).unwrap();
+            assert!(!report.left_out.is_empty() && report.left_out.iter().all(|name| name.starts_with("lora.")));
+            let part = Checkpoint::open_part(&options.parts[0]).unwrap();
+            assert_eq!(read(&options.output)["sg.tokens"], part.read("sg.tokens").unwrap());
+        }
+    }
+
+    #[test]
+    fn without_a_config_it_is_inferred_or_asked_for() {
+        let parent = tempfile::tempdir().unwrap();
+        // clip_tiny's vision width is one head, its text width is not.
+        let options = ConvertOptions::new(fixture("clip_tiny/checkpoint.pt"), parent.path().join("m"));
+        let error = run(&options).unwrap_err();
+        assert!(matches!(error, Error::InvalidConfig { field: "text.heads", .. }), "{error}");
+    }
+
+    #[test]
+    fn the_wrong_config_writes_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut options = ConvertOptions::new(fixture("viclip_tiny/checkpoint.pth"), parent.path().join("m"));
+        options.config = Some(fixture("viclip_tiny_ids/config.json"));
+        assert!(["shape-mismatch", "missing-tensor"].contains(&run(&options).unwrap_err().code()));
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_checkpoint_s_own_folder_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["config.json", "checkpoint.pth"] {
+            std::fs::copy(fixture("viclip_tiny_ids").join(file), folder.path().join(file)).unwrap();
+        }
+        let mut options = ConvertOptions::new(folder.path().join("checkpoint.pth"), folder.path());
+        options.overwrite = true;
+        assert_eq!(run(&options).unwrap_err().code(), "invalid-input");
+        assert!(folder.path().join("checkpoint.pth").exists());
+    }
+
+    #[test]
+    fn tokenizers_are_found_and_unpacked() {
+        let merges = fixture("clip_tokenizer/bpe_simple_vocab_16e6.txt.gz");
+        let beside = find_tokenizer(&fixture("clip_tokenizer/model.pth"), None).unwrap().unwrap();
+        assert_eq!(find_tokenizer(Path::new("nowhere/x.pth"), Some(&merges)).unwrap().unwrap(), beside);
+        let TokenizerFile::Merges(bytes) = beside else { panic!("{beside:?}") };
+        assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 262_145);
+        assert_eq!(find_tokenizer(&fixture("viclip_tiny/checkpoint.pth"), None).unwrap(), None);
+        let folder = tempfile::tempdir().unwrap();
+        let damaged = folder.path().join("merges.txt.gz");
+        std::fs::write(&damaged, &std::fs::read(&merges).unwrap()[..5000]).unwrap();
+        assert_eq!(find_tokenizer(&merges, Some(&damaged)).unwrap_err().code(), "corrupt-file");
+    }
+}

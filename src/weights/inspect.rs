@@ -153,3 +153,47 @@ fn hash_file(path: &Path) -> Result<(u64, String)> {
         size += count as u64;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Abort, Silent};
+    use crate::weights::{ConvertOptions, convert};
+
+    #[test]
+    fn a_file_s_tensors_are_listed() {
+        let report = inspect(Path::new("tests/fixtures/viclip_tiny_ids/checkpoint.pth")).unwrap();
+        let proj = report.tensors.iter().find(|tensor| tensor.name == "vision_encoder.proj").unwrap();
+        assert_eq!((proj.shape.as_slice(), proj.dtype.as_str(), proj.bytes), (&[32, 16][..], "F32", 2048));
+        assert_eq!(report.tensor_bytes, report.parameters * 4);
+        assert_eq!(report.files[0].sha256.len(), 64);
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["tensors"].as_array().unwrap().len(), report.tensors.len());
+    }
+
+    #[test]
+    fn a_damaged_shard_shows() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut options = ConvertOptions::new("tests/fixtures/viclip_tiny_ids/checkpoint.pth", parent.path().join("m"));
+        options.config = Some("tests/fixtures/viclip_tiny_ids/config.json".into());
+        options.shard_bytes = 200_000;
+        convert(&options, &mut Silent, &Abort::default()).unwrap();
+        let verdicts = || -> Vec<_> {
+            inspect(&options.output).unwrap().files.iter().filter_map(|file| file.matches_index).collect()
+        };
+        assert!(verdicts().len() > 1 && verdicts().iter().all(|ok| *ok));
+        let name = inspect(&options.output).unwrap().tensors[0].file.clone();
+        let shard = options.output.join(name);
+        let mut bytes = std::fs::read(&shard).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&shard, bytes).unwrap();
+        assert_eq!(verdicts().iter().filter(|ok| !**ok).count(), 1);
+    }
+
+    #[test]
+    fn a_folder_without_weights_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(inspect(folder.path()).unwrap_err().code(), "invalid-input");
+        assert_eq!(inspect(&folder.path().join("absent")).unwrap_err().code(), "io");
+    }
+}

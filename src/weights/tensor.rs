@@ -32,12 +32,20 @@ impl TensorInfo {
 }
 
 /// A tensor in host memory.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct HostTensor {
     /// Extents, outermost first; empty for a scalar.
     pub shape: Vec<usize>,
     /// Row-major.
     pub values: Vec<f32>,
+}
+
+impl std::fmt::Debug for HostTensor {
+    /// The shape and the first numbers: millions of them would help nobody.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let first = &self.values[..self.values.len().min(8)];
+        f.debug_struct("HostTensor").field("shape", &self.shape).field("first", &first).finish()
+    }
 }
 
 impl HostTensor {
@@ -88,7 +96,7 @@ impl HostTensors {
         let mut tensors = BTreeMap::new();
         for (name, tensor) in collect(module) {
             let data = tensor.data().await?.convert::<f32>();
-            let values = data.to_vec().map_err(|error| Error::Compute { reason: format!("{error:?}") })?;
+            let values = data.try_to_vec().map_err(|error| Error::Compute { reason: format!("{error:?}") })?;
             tensors.insert(name, HostTensor { shape: tensor.shape, values });
         }
         Ok(Self::new(tensors))

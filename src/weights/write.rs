@@ -239,3 +239,166 @@ impl HashedFile {
         Ok((self.bytes, hex(self.hash)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Silent;
+    use crate::weights::{HostTensor, TensorInfo};
+    use safetensors::Dtype;
+
+    /// Tensors whose numbers are made when they are read, so that large models take no memory; reading `broken` fails.
+    struct Synthetic {
+        tensors: BTreeMap<String, TensorInfo>,
+        broken: Option<&'static str>,
+    }
+
+    impl Synthetic {
+        fn new(shapes: &[(&str, &[usize])]) -> Self {
+            let info = |shape: &[usize]| TensorInfo { shape: shape.to_vec(), dtype: Dtype::F32 };
+            let tensors = shapes.iter().map(|(name, shape)| ((*name).to_owned(), info(shape))).collect();
+            Self { tensors, broken: None }
+        }
+    }
+
+    impl TensorSource for Synthetic {
+        fn name(&self) -> String {
+            "synthetic".to_owned()
+        }
+
+        fn tensors(&self) -> &BTreeMap<String, TensorInfo> {
+            &self.tensors
+        }
+
+        fn read(&self, name: &str) -> Result<HostTensor> {
+            if self.broken == Some(name) {
+                return Err(Error::NonFinite { name: name.to_owned(), index: 0 });
+            }
+            let info = &self.tensors[name];
+            let seed = name.len() as f32;
+            let values = (0..info.elements()).map(|i| seed + (i % 1000) as f32).collect();
+            Ok(HostTensor { shape: info.shape.clone(), values })
+        }
+    }
+
+    fn write(output: &Path, source: &Synthetic, shard_bytes: u64, overwrite: bool) -> Result<WriteReport> {
+        ModelWriter {
+            config: &ModelConfig::viclip_b16(),
+            preprocess: &PreprocessConfig::viclip(224, 8),
+            tokenizer_json: Some("{}"),
+            stored_type: StoredType::F32,
+            shard_bytes,
+            overwrite,
+        }
+        .write(output, source, &mut Silent, &Abort::default())
+    }
+
+    fn entries(folder: &Path) -> Vec<String> {
+        let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+        let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(name).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn no_shard_of_a_large_model_passes_the_limit_but_for_a_single_tensor() {
+        // 150 MB: twenty tensors of 4 MiB and one of 70 MiB.
+        let names: Vec<String> = (0..20).map(|i| format!("block.{i:02}.weight")).collect();
+        let mut shapes: Vec<(&str, &[usize])> = names.iter().map(|name| (name.as_str(), &[1024, 1024][..])).collect();
+        shapes.push(("block.05.wide", &[70, 256, 1024]));
+        let source = Synthetic::new(&shapes);
+        let parent = tempfile::tempdir().unwrap();
+        let output = parent.path().join("model");
+        let report = write(&output, &source, SHARD_BYTES, false).unwrap();
+        assert_eq!(report.total_bytes, (80 + 70) << 20);
+        assert!(report.shards.len() >= 3, "{:?}", report.shards);
+        let index = std::fs::read_to_string(output.join(INDEX_FILE)).unwrap();
+        let index = WeightsIndex::from_json(&index, "i").unwrap();
+        assert_eq!(index.metadata.total_size, report.total_bytes);
+        let count = report.shards.len();
+        for (number, (file, bytes)) in report.shards.iter().enumerate() {
+            assert_eq!(*file, format!("model-{:05}-of-{count:05}.safetensors", number + 1));
+            let content = std::fs::read(output.join(file)).unwrap();
+            assert_eq!(content.len() as u64, *bytes);
+            // Read by the format's own crate.
+            let tensors = safetensors::SafeTensors::deserialize(&content).unwrap();
+            assert!(*bytes <= SHARD_BYTES || tensors.len() == 1, "{file}: {bytes}");
+            for (name, view) in tensors.iter() {
+                assert_eq!(index.weight_map[name], *file);
+                let expected = source.read(name).unwrap();
+                assert_eq!(view.shape(), expected.shape);
+                let middle = expected.values.len() / 2;
+                assert_eq!(view.data()[4 * middle..4 * middle + 4], expected.values[middle].to_le_bytes());
+            }
+        }
+        assert_eq!(index.weight_map.len(), source.tensors.len());
+    }
+
+    #[test]
+    fn a_small_model_is_one_file_and_all_the_rest_is_there() {
+        let parent = tempfile::tempdir().unwrap();
+        let output = parent.path().join("deep/model");
+        let report = write(&output, &Synthetic::new(&[("a", &[3]), ("b", &[])]), SHARD_BYTES, false).unwrap();
+        assert_eq!(report.shards[0].0, "model.safetensors");
+        let expected = ["config.json", "model.safetensors", INDEX_FILE, "preprocessor_config.json", "tokenizer.json"];
+        assert_eq!(entries(&output), expected);
+        assert_eq!(entries(output.parent().unwrap()), ["model"]);
+    }
+
+    #[test]
+    fn a_failure_halfway_leaves_nothing_behind() {
+        let parent = tempfile::tempdir().unwrap();
+        let output = parent.path().join("model");
+        let mut source = Synthetic::new(&[("a", &[1000]), ("b", &[1000]), ("c", &[1000])]);
+        source.broken = Some("c");
+        assert_eq!(write(&output, &source, 5000, false).unwrap_err().code(), "non-finite");
+        assert!(entries(parent.path()).is_empty());
+        // Nor is a folder touched that was to be replaced.
+        source.broken = None;
+        write(&output, &source, 5000, false).unwrap();
+        let before = entries(&output);
+        source.broken = Some("c");
+        assert!(write(&output, &source, SHARD_BYTES, true).is_err());
+        assert_eq!((entries(&output), entries(parent.path())), (before, vec!["model".to_owned()]));
+    }
+
+    #[test]
+    fn only_model_folders_are_overwritten_and_only_when_asked() {
+        let parent = tempfile::tempdir().unwrap();
+        let output = parent.path().join("model");
+        let source = Synthetic::new(&[("a", &[10])]);
+        std::fs::create_dir(&output).unwrap();
+        write(&output, &source, SHARD_BYTES, false).unwrap();
+        assert_eq!(write(&output, &source, SHARD_BYTES, false).unwrap_err().code(), "invalid-input");
+        std::fs::write(output.join("model-00001-of-00002.safetensors"), "old").unwrap();
+        write(&output, &source, SHARD_BYTES, true).unwrap();
+        assert_eq!(entries(&output).len(), 5, "files of the replaced model must not stay");
+
+        let other = parent.path().join("photos");
+        std::fs::create_dir(&other).unwrap();
+        std::fs::write(other.join("cat.jpg"), "x").unwrap();
+        assert_eq!(write(&other, &source, SHARD_BYTES, true).unwrap_err().code(), "invalid-input");
+        assert_eq!(entries(&other), ["cat.jpg"]);
+        let file = other.join("cat.jpg");
+        assert_eq!(write(&file, &source, SHARD_BYTES, true).unwrap_err().code(), "invalid-input");
+    }
+
+    #[test]
+    fn a_stop_leaves_nothing_behind() {
+        let parent = tempfile::tempdir().unwrap();
+        let abort = Abort::default();
+        abort.request();
+        let writer = ModelWriter {
+            config: &ModelConfig::viclip_b16(),
+            preprocess: &PreprocessConfig::viclip(224, 8),
+            tokenizer_json: None,
+            stored_type: StoredType::F16,
+            shard_bytes: SHARD_BYTES,
+            overwrite: false,
+        };
+        let source = Synthetic::new(&[("a", &[10])]);
+        let error = writer.write(&parent.path().join("m"), &source, &mut Silent, &abort).unwrap_err();
+        assert_eq!(error.code(), "aborted");
+        assert!(entries(parent.path()).is_empty());
+    }
+}
