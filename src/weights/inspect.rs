@@ -3,6 +3,7 @@
 use super::checkpoint::Checkpoint;
 use super::folder::CONFIG_FILE;
 use super::index::{INDEX_FILE, WeightsIndex, hex};
+use super::reference::REFERENCE_FILE;
 use super::tensor::TensorSource;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -100,9 +101,10 @@ impl InspectReport {
         let (bytes, sha256) = hash_file(path)?;
         let expected = index.and_then(|index| index.metadata.sha256.get(&name));
         let matches_index = expected.map(|expected| expected.eq_ignore_ascii_case(&sha256));
-        // A single file that was asked for is read whatever it is called.
+        // A single file that was asked for is read whatever it is called; stored outputs are no weights.
         let weights = path == self.path
-            || path.extension().is_some_and(|extension| WEIGHTS.iter().any(|known| extension == *known));
+            || name != REFERENCE_FILE
+                && path.extension().is_some_and(|extension| WEIGHTS.iter().any(|known| extension == *known));
         if weights {
             for (tensor, info) in Checkpoint::open_part(path)?.tensors() {
                 self.parameters += info.elements() as u64;
@@ -182,6 +184,10 @@ mod tests {
             inspect(&options.output).unwrap().files.iter().filter_map(|file| file.matches_index).collect()
         };
         assert!(verdicts().len() > 1 && verdicts().iter().all(|ok| *ok));
+        let parameters = inspect(&options.output).unwrap().parameters;
+        std::fs::copy("tests/fixtures/viclip_tiny_ids/inputs.safetensors", options.output.join(REFERENCE_FILE))
+            .unwrap();
+        assert_eq!(inspect(&options.output).unwrap().parameters, parameters, "stored outputs are no weights");
         let name = inspect(&options.output).unwrap().tensors[0].file.clone();
         let shard = options.output.join(name);
         let mut bytes = std::fs::read(&shard).unwrap();
