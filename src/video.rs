@@ -2,8 +2,15 @@
 //! [`FrameSource`], so that the command line (ffmpeg), a folder of images, a tensor file and the page (`WebCodecs`) share
 //! the sampling, resize and normalise code.
 
+// Programs and files exist natively only; the page decodes with WebCodecs and hands over a `MemorySource`.
+#[cfg(not(target_arch = "wasm32"))]
+pub mod decode;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod encode;
 mod memory;
 pub mod preprocess;
+#[cfg(not(target_arch = "wasm32"))]
+mod program;
 pub mod resize;
 pub mod sampling;
 

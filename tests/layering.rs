@@ -143,6 +143,8 @@ fn target_dependent_code_lives_at_the_seam() {
     let wrong: Vec<_> = modules()
         .into_iter()
         .filter(|(module, ..)| !["platform", "source"].contains(&module.as_str()))
+        // One gate more: ffmpeg and folders of images are native whole modules of `video`, declared in its root.
+        .filter(|(_, path, _)| !path.ends_with("src/video.rs"))
         .filter(|(_, _, text)| text.contains("target_arch") || text.contains("target_family"))
         .map(|(_, path, _)| path.display().to_string())
         .collect();

@@ -1,0 +1,232 @@
+//! A video file through the `ffmpeg` program: frames are counted by decoding, chosen inside ffmpeg by their number, and
+//! come through a pipe as RGB.
+
+use super::program::Program;
+use crate::error::{Error, Result};
+use crate::event::Abort;
+use crate::video::memory::check_indices;
+use crate::video::{FrameSource, Frames, VideoInfo};
+use serde::Deserialize;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Pieces in which texts are read.
+const TEXT: usize = 64 << 10;
+/// Rows from which on a video that does not name its colour matrix is taken for BT.709, below for BT.601: what Chromium
+/// assumes, so that native and page see the same colours.
+const HD_ROWS: usize = 720;
+
+/// A video file. Nothing is decoded but to count the frames; each [`read`](FrameSource::read) runs ffmpeg once.
+#[derive(Debug)]
+pub struct VideoFile {
+    path: PathBuf,
+    info: VideoInfo,
+    color_matrix: &'static str,
+    abort: Abort,
+}
+
+#[derive(Deserialize)]
+struct Probe {
+    #[serde(default)]
+    streams: Vec<Stream>,
+    format: Option<Format>,
+}
+
+#[derive(Deserialize)]
+struct Format {
+    #[serde(default)]
+    format_name: String,
+}
+
+#[derive(Deserialize)]
+struct Stream {
+    #[serde(default)]
+    width: usize,
+    #[serde(default)]
+    height: usize,
+    #[serde(default)]
+    avg_frame_rate: String,
+    #[serde(default)]
+    r_frame_rate: String,
+    color_space: Option<String>,
+    #[serde(default)]
+    side_data_list: Vec<SideData>,
+}
+
+#[derive(Deserialize)]
+struct SideData {
+    rotation: Option<f64>,
+}
+
+impl VideoFile {
+    /// Looks at the file and counts its frames by decoding them once.
+    ///
+    /// # Errors
+    /// [`Error::MissingProgram`], [`Error::CorruptFile`] where ffmpeg cannot read it or where it is cut short,
+    /// [`Error::NoFrames`] where it has no video stream or no frame decodes, [`Error::Aborted`].
+    pub fn open(path: &Path, abort: &Abort) -> Result<Self> {
+        let stream = probe(path, abort)?;
+        let frame_count = count_frames(path, abort)?;
+        let quarter_turned = stream
+            .side_data_list
+            .iter()
+            .find_map(|data| data.rotation)
+            .is_some_and(|degrees| (degrees.abs() % 180.0 - 90.0).abs() < 45.0);
+        // ffmpeg turns the picture upright before our filters see it.
+        let (width, height) =
+            if quarter_turned { (stream.height, stream.width) } else { (stream.width, stream.height) };
+        let untold = matches!(stream.color_space.as_deref(), None | Some("unknown" | "unspecified" | "reserved"));
+        let color_matrix = if untold && height >= HD_ROWS { "bt709" } else { "auto" };
+        let fps = rate(&stream.avg_frame_rate).or_else(|| rate(&stream.r_frame_rate));
+        let info = VideoInfo { frame_count, fps, width, height };
+        Ok(Self { path: path.to_owned(), info, color_matrix, abort: abort.clone() })
+    }
+
+    fn command(&self, wanted: &[usize]) -> Command {
+        let VideoInfo { width, height, .. } = self.info;
+        // Bilinear chroma and accurate rounding, the same on every CPU.
+        let flags = "bilinear+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact";
+        let filter = format!(
+            "select='{}',scale={width}:{height}:flags={flags}:in_color_matrix={},format=rgb24",
+            selection(wanted),
+            self.color_matrix
+        );
+        let mut command = decoder(&self.path);
+        command.args(["-vf", &filter, "-frames:v", &wanted.len().to_string()]);
+        command.args(["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]);
+        command
+    }
+}
+
+impl FrameSource for VideoFile {
+    fn info(&self) -> VideoInfo {
+        self.info
+    }
+
+    fn read(&mut self, indices: &[usize]) -> Result<Frames> {
+        let file = self.path.display().to_string();
+        check_indices(indices, self.info.frame_count, &file)?;
+        let mut wanted = indices.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let size = self.info.width * self.info.height * 3;
+        let mut program = Program::start("ffmpeg", &mut self.command(&wanted), size, &self.abort)?;
+        let mut data = vec![0; indices.len() * size];
+        let mut got = 0;
+        while let Some(frame) = program.next_piece()?.filter(|frame| frame.len() == size) {
+            let Some(number) = wanted.get(got) else { break };
+            for (index, place) in indices.iter().zip(data.chunks_exact_mut(size)) {
+                if index == number {
+                    place.copy_from_slice(&frame);
+                }
+            }
+            got += 1;
+        }
+        let outcome = program.finish()?;
+        if got < wanted.len() {
+            let reason = format!("{got} of {} frames came ({}); did the file change?", wanted.len(), outcome.reason());
+            return Err(Error::Decode { file, reason });
+        }
+        Frames::new(self.info.width, self.info.height, data)
+    }
+}
+
+/// An ffmpeg expression that is true for the frame numbers `wanted` (ascending), runs of them as one term.
+fn selection(wanted: &[usize]) -> String {
+    let mut terms = Vec::new();
+    let mut rest = wanted;
+    while let [first, ..] = rest {
+        let run = rest.iter().enumerate().take_while(|(i, number)| **number == first + i).count();
+        let last = first + run - 1;
+        terms.push(if run == 1 { format!("eq(n,{first})") } else { format!("between(n,{first},{last})") });
+        rest = &rest[run..];
+    }
+    terms.join("+")
+}
+
+/// `file:` keeps ffmpeg from taking a name for an option or an address.
+fn address(path: &Path) -> OsString {
+    let mut address = OsString::from("file:");
+    address.push(path);
+    address
+}
+
+/// ffmpeg on the file's video stream (cover pictures of songs are none): every frame as it is coded, none dropped or
+/// doubled for the clock's sake, and numbered on through a change of size.
+fn decoder(path: &Path) -> Command {
+    let mut command = Command::new("ffmpeg");
+    command.stdin(Stdio::null());
+    // Playlists must not make it fetch from the network.
+    command.args(["-v", "error", "-nostdin", "-protocol_whitelist", "file", "-reinit_filter", "0", "-i"]);
+    command.arg(address(path)).args(["-map", "0:V:0", "-fps_mode", "passthrough"]);
+    command
+}
+
+fn probe(path: &Path, abort: &Abort) -> Result<Stream> {
+    let file = path.display().to_string();
+    let entries =
+        "stream=width,height,avg_frame_rate,r_frame_rate,color_space:stream_side_data=rotation:format=format_name";
+    let mut command = Command::new("ffprobe");
+    command.stdin(Stdio::null()).args(["-v", "error", "-protocol_whitelist", "file", "-select_streams", "V:0"]);
+    command.args(["-show_entries", entries, "-of", "json"]).arg(address(path));
+    let mut program = Program::start("ffprobe", &mut command, TEXT, abort)?;
+    let text = program.rest()?;
+    let outcome = program.finish()?;
+    if !outcome.success {
+        return Err(Error::CorruptFile { file, reason: format!("ffmpeg cannot read it: {}", outcome.reason()) });
+    }
+    let probe: Probe = serde_json::from_slice(&text).map_err(Error::json("the output of ffprobe"))?;
+    // ffmpeg also "plays" plain text, as pictures of letters.
+    if probe.format.is_some_and(|format| format.format_name == "tty") {
+        return Err(Error::CorruptFile { file, reason: "it is a text, not a video".to_owned() });
+    }
+    let no_frames = |reason: &str| Error::NoFrames { clip: file.clone(), reason: reason.to_owned() };
+    let stream = probe.streams.into_iter().next().ok_or_else(|| no_frames("it has no video stream"))?;
+    if stream.width == 0 || stream.height == 0 {
+        return Err(no_frames("its video stream has no size"));
+    }
+    Ok(stream)
+}
+
+/// Decodes everything and counts: the lengths that containers state are often wrong or absent.
+fn count_frames(path: &Path, abort: &Abort) -> Result<usize> {
+    let file = path.display().to_string();
+    let mut command = decoder(path);
+    command.args(["-f", "null", "-progress", "pipe:1", "-"]);
+    let mut program = Program::start("ffmpeg", &mut command, TEXT, abort)?;
+    let report = program.rest()?;
+    let outcome = program.finish()?;
+    let report = String::from_utf8_lossy(&report);
+    let count = report.lines().rev().find_map(|line| line.strip_prefix("frame=")?.trim().parse().ok()).unwrap_or(0);
+    if ["File ended prematurely", "partial file"].iter().any(|sign| outcome.messages.contains(sign)) {
+        return Err(Error::CorruptFile { file, reason: format!("it is cut short after {count} frames; get it again") });
+    }
+    if count == 0 {
+        return Err(Error::NoFrames { clip: file, reason: format!("ffmpeg decodes none: {}", outcome.reason()) });
+    }
+    Ok(count)
+}
+
+/// "30000/1001" as a number; `None` for "0/0".
+fn rate(text: &str) -> Option<f64> {
+    let (numerator, denominator) = text.split_once('/')?;
+    let rate = numerator.parse::<f64>().ok()? / denominator.parse::<f64>().ok()?;
+    (rate.is_finite() && rate > 0.0).then_some(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_frames_become_one_term() {
+        assert_eq!(selection(&[0, 1, 2, 7, 9, 10]), "between(n,0,2)+eq(n,7)+between(n,9,10)");
+    }
+
+    #[test]
+    fn rates_without_a_clock_are_none() {
+        assert_eq!(rate("30000/1001"), Some(30000.0 / 1001.0));
+        assert_eq!((rate("0/0"), rate("1/0"), rate("0/1"), rate("")), (None, None, None, None));
+    }
+}
