@@ -15,6 +15,21 @@ pub struct Background {
     pub width: i32,
     /// RGB, row-major.
     pub pixels: Vec<u8>,
+    /// A post in front of everything, in one clip of five.
+    pub post: Option<Post>,
+}
+
+/// A muted upright post that hides a strip of what passes behind it.
+#[derive(Debug, Clone, Copy)]
+pub struct Post {
+    /// Left edge in the frame before the camera drifts.
+    pub left: i32,
+    /// Width in pixels.
+    pub width: i32,
+    /// First row.
+    pub top: i32,
+    /// Its colour.
+    pub rgb: [u8; 3],
 }
 
 /// Pairs of muted colours: far side and ground.
@@ -40,6 +55,12 @@ pub fn background(seed: u64) -> Background {
     let horizon = random.range(34, 56) + BORDER;
     let spots: Vec<[i32; 3]> =
         (0..12).map(|_| [random.range(0, 144), random.range(0, 144), random.range(4, 14)]).collect();
+    let post = random.chance(20).then(|| Post {
+        left: random.range(20, 104),
+        width: random.range(4, 7),
+        top: random.range(8, 30),
+        rgb: palette[0].map(|value| value / 5 * 3),
+    });
     let grain = mix(seed ^ 0x6772_6169_6e00);
     let (width, height) = (small(WIDTH) + 2 * BORDER, small(HEIGHT) + 2 * BORDER);
     let mut pixels = Vec::with_capacity((width * height * 3).unsigned_abs() as usize);
@@ -63,7 +84,7 @@ pub fn background(seed: u64) -> Background {
             }
         }
     }
-    Background { width, pixels }
+    Background { width, pixels, post }
 }
 
 const fn stripe(at: i32, scale: i32) -> i32 {

@@ -80,7 +80,8 @@ impl Style {
         let known = |role: Role| told[..at].iter().any(|c| c.subject == role || c.object == role);
         let predicate = self.predicate(claim, known(claim.object));
         if at > 0 && sequel && told[at - 1].subject == claim.subject {
-            predicate
+            // One "is" serves both: "is pushing the box, then kicking the ball".
+            predicate.strip_prefix("is ").filter(|_| claim.predicate.is_action()).unwrap_or(&predicate).to_owned()
         } else {
             format!("{} {predicate}", self.role(claim.subject, known(claim.subject)))
         }

@@ -49,6 +49,16 @@ pub enum Role {
     TheOne,
 }
 
+impl Role {
+    /// The same role, its mention changed.
+    pub fn with(self, change: impl Fn(Mention) -> Mention) -> Self {
+        match self {
+            Self::Named(mention) => Self::Named(change(mention)),
+            Self::TheOne => Self::TheOne,
+        }
+    }
+}
+
 /// Subject, predicate, object, manner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
@@ -109,6 +119,18 @@ struct Fact<'a> {
 }
 
 impl Claim {
+    /// The claim told more briefly the higher the level: 0 as it is, 1 without the object's size, 2 without both sizes,
+    /// 3 with nothing of the object but its kind.
+    pub fn shortened(self, level: usize) -> Self {
+        let subject = if level >= 2 { self.subject.with(Mention::sizeless) } else { self.subject };
+        let object = match level {
+            0 => self.object,
+            1 | 2 => self.object.with(Mention::sizeless),
+            _ => self.object.with(Mention::bare),
+        };
+        Self { subject, object, ..self }
+    }
+
     fn is_said_by(&self, fact: &Fact) -> bool {
         let same = fact.predicate == self.predicate;
         (same || fact.predicate.entails(self.predicate))

@@ -112,6 +112,13 @@ impl Scene<'_> {
         (if self.side > 0 { right - x } else { x - left }) - reach
     }
 
+    /// Turns the action around where its side has no room for `need` units from `x`.
+    fn turn_to_room(&mut self, x: i32, reach: i32, need: i32) {
+        if self.room(x, reach) < need {
+            self.side = -self.side;
+        }
+    }
+
     fn reach(&self, who: usize) -> i32 {
         self.stage.entities[who].reach()
     }
@@ -127,10 +134,10 @@ impl Scene<'_> {
     }
 
     fn push(&mut self) -> Option<Range<usize>> {
-        let (object, gap) = (self.object(), self.contact());
+        let (object, gap, speed) = (self.object(), self.contact(), self.speed());
+        self.turn_to_room(object.x, self.reach(self.cue.object), speed * small(MIN_FRAMES));
         let x = object.x - self.side * gap;
         let begin = self.approach(x, object.y, MIN_FRAMES)?;
-        let speed = self.speed();
         let count = self.lasting(begin, speed, self.room(object.x, self.reach(self.cue.object)))?;
         for k in 0..count {
             let way = self.side * speed * small(k + 1);
@@ -143,10 +150,11 @@ impl Scene<'_> {
 
     fn kick(&mut self) -> Option<Range<usize>> {
         let (object, gap) = (self.object(), self.contact());
+        let far = self.random.range(32, 48) * UNIT;
+        self.turn_to_room(object.x, self.reach(self.cue.object), far);
         let x = object.x - self.side * gap;
         let begin = self.approach(x, object.y, MIN_FRAMES)?;
         let room = self.room(object.x, self.reach(self.cue.object));
-        let far = self.random.range(36, 52) * UNIT;
         let count = self.random.range(5, 6);
         if far > room || begin + count.unsigned_abs() as usize > self.cue.frames.end {
             return None;
@@ -167,12 +175,11 @@ impl Scene<'_> {
     /// Chase and follow: the object runs, the subject keeps behind it, its gap going from `first` to `last`; a hunt hops.
     fn pursue(&mut self, first: i32, last: i32, hop: i32) -> Option<Range<usize>> {
         let (from, object) = (self.subject(), self.object());
-        if self.random.chance(80) {
-            self.side = if from.x <= object.x { 1 } else { -1 };
-        }
+        let speed = self.speed();
+        self.side = if from.x <= object.x { 1 } else { -1 };
+        self.turn_to_room(object.x, self.reach(self.cue.object), speed * small(MIN_FRAMES));
         let x = object.x - self.side * (self.contact() + first);
         let begin = self.approach(x, object.y, MIN_FRAMES)?;
-        let speed = self.speed();
         let count = self.lasting(begin, speed, self.room(object.x, self.reach(self.cue.object)))?;
         for k in 1..=count {
             let (frame, way) = (begin + k - 1, self.side * speed * small(k));
@@ -286,6 +293,7 @@ impl Scene<'_> {
         let begin = self.cue.frames.start + self.random.below(2) as usize;
         let widest = self.reach(self.cue.subject).max(self.reach(self.cue.object));
         let speed = self.speed();
+        self.turn_to_room(carrier.x, widest, speed * small(MIN_FRAMES));
         let count = self.lasting(begin, speed, self.room(carrier.x, widest))?;
         for k in 1..=count {
             let pose = self.stride(carrier.x + self.side * speed * small(k), carrier.y, 0, begin + k);

@@ -6,10 +6,13 @@ use super::caption::{MAX_WORDS, Style, length};
 use super::claim::{Claim, Mention, Role, Statement};
 use super::kind::{Color, Kind, Look};
 use super::random::Random;
-use super::scene::stands;
+use super::scene::{silhouette, stands};
 use super::script::{Event, Script, is_held_out};
 use super::{FRAMES, Split};
 use crate::graph::VideoGraph;
+
+/// Fewest frames of a spatial relation to be told in a caption.
+const PLACE_FRAMES: u32 = 12;
 
 /// What is wrong with a near miss, by VELOCITI's tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -144,90 +147,126 @@ impl Material<'_> {
         random.pick(&self.script.events)
     }
 
+    /// An event, or in one of six draws somebody's place, told as an event is.
+    fn event_or_place(&self, random: &mut Random) -> Option<Event> {
+        if random.below(6) == 0 { random.pick(&self.places()).cloned() } else { self.event(random).cloned() }
+    }
+
+    /// Spatial relations that last a good part of the clip.
+    pub fn places(&self) -> Vec<Event> {
+        let lasting = self.graph.relations.iter().filter(|relation| relation.end - relation.begin >= PLACE_FRAMES);
+        lasting
+            .filter_map(|relation| {
+                let predicate = Predicate::named(&relation.predicate).filter(|predicate| !predicate.is_action())?;
+                let index = |n: u32| usize::try_from(n).ok();
+                Some(Event {
+                    frames: index(relation.begin)?..index(relation.end)?,
+                    subject: index(relation.subject)?,
+                    predicate,
+                    object: index(relation.object)?,
+                    manner: None,
+                })
+            })
+            .collect()
+    }
+
     fn identification(&self, random: &mut Random) -> Option<Pair> {
-        let event = self.event(random)?;
-        let claim = self.claim(event);
+        let event = self.event_or_place(random)?;
+        let claim = self.claim(&event);
         let look = self.look(event.subject);
-        let kinds: Vec<Kind> = self.script.stage.entities.iter().map(|entity| entity.look.kind).collect();
-        let colors: Vec<Color> = self.script.stage.entities.iter().map(|entity| entity.look.color).collect();
-        let other_kind = Kind::draw(random, true);
-        let other_color = Color::draw(random);
-        if kinds.contains(&other_kind) || colors.contains(&other_color) {
+        let looks = || self.script.stage.entities.iter().map(|entity| entity.look);
+        let kind = Kind::draw(random, look.kind.is_actor());
+        let color = Color::draw(random);
+        if looks().any(|other| other.kind == kind || other.color == color) {
             return None;
         }
         let wrong = match random.weighted(&[60, 20, 20]) {
-            0 => Look { kind: other_kind, color: other_color, ..look },
-            1 => Look { kind: other_kind, ..look },
-            _ => Look { color: other_color, ..look },
+            0 => Look { kind, color, ..look },
+            1 => Look { kind, ..look },
+            _ => Look { color, ..look },
         };
         let negative = Claim { subject: Role::Named(Mention::full(wrong)), ..claim };
         Some((Statement::single(claim), Statement::single(negative)))
     }
 
     fn binding(&self, random: &mut Random) -> Option<Pair> {
-        let event = self.event(random)?;
+        let event = self.event_or_place(random)?;
         let others: Vec<usize> = (0..self.script.stage.entities.len())
-            .filter(|who| *who != event.subject && self.look(*who).kind.is_actor())
+            .filter(|who| *who != event.subject && self.look(*who).kind.is_actor() == event.predicate.is_action())
             .collect();
         let other = *random.pick(&others)?;
         // Somebody cannot do it to themselves: then the two change places.
         let object = if other == event.object { event.subject } else { event.object };
-        if !event.predicate.allows(self.look(other), self.look(object)) {
+        if !event.predicate.allows(self.look(other), self.look(object))
+            || self.might_be_seen(event.predicate, other, object)
+        {
             return None;
         }
         let wrong = Event { subject: other, object, ..event.clone() };
-        Some((Statement::single(self.claim(event)), Statement::single(self.claim(&wrong))))
+        Some((Statement::single(self.claim(&event)), Statement::single(self.claim(&wrong))))
     }
 
-    /// Two events of one agent, the first telling who is meant; the wrong one tells of somebody else's event.
+    /// Two events of one agent, the first telling who is meant; the wrong one tells of somebody else's part in another
+    /// event, or in the same: "the one chased by the fox" against "the one that chases the rabbit".
     fn coreference(&self, random: &mut Random) -> Option<Pair> {
         let deed = self.event(random)?;
-        let who = deed.subject;
-        let mut clues = Vec::new();
-        let mut decoys = Vec::new();
+        let (mut clues, mut decoys) = (Vec::new(), Vec::new());
         for event in self.script.events.iter().filter(|event| *event != deed) {
-            let roles = [(event.subject, false), (event.object, true)];
-            for (tid, passive) in roles {
+            for (tid, passive) in [(event.subject, false), (event.object, true)] {
                 let tellable = self.look(tid).kind.is_actor() && (!passive || event.predicate.passive().is_some());
-                let names_the_other = !passive && event.object == who || passive && event.subject == who;
-                if tellable && tid == who && event.frames.start < deed.frames.start {
-                    clues.push(self.clue(event, passive));
-                } else if tellable && tid != who && !names_the_other {
-                    decoys.push(self.clue(event, passive));
-                } else if tellable && tid != who && event.frames.start < deed.frames.start {
-                    // "the one chased by the fox" against "the one that chases the rabbit".
-                    decoys.push(self.clue(event, passive));
+                // Decoys are rarer in the passive, clues in the active: evened out, or the voice would tell.
+                let own = tid == deed.subject;
+                let share = if passive != own {
+                    100
+                } else if own {
+                    45
+                } else {
+                    65
+                };
+                let share = share * if event.predicate == Predicate::PickUp && own { 60 } else { 100 } / 100;
+                if tellable && own && event.frames.start < deed.frames.start {
+                    clues.push((share, self.clue(event, passive)));
+                } else if tellable && !own {
+                    decoys.push((share, self.clue(event, passive)));
                 }
             }
         }
         let said = Claim { subject: Role::TheOne, ..self.claim(deed) };
-        let told = |clue: Claim| Statement { claims: vec![clue, said] };
-        Some((told(*random.pick(&clues)?), told(*random.pick(&decoys)?)))
+        let mut told = |clues: &[(u32, Claim)]| {
+            let weights: Vec<u32> = clues.iter().map(|(share, _)| *share).collect();
+            let (_, clue) = clues.get(random.weighted(&weights))?;
+            Some(Statement { claims: vec![*clue, said] })
+        };
+        Some((told(&clues)?, told(&decoys)?))
     }
 
     fn clue(&self, event: &Event, passive: bool) -> Claim {
         let claim = self.claim(event);
-        let sizeless = |role: Role| match role {
-            Role::Named(mention) => Role::Named(mention.sizeless()),
-            Role::TheOne => Role::TheOne,
-        };
         if passive {
-            Claim { subject: sizeless(claim.subject), object: Role::TheOne, manner: None, ..claim }
+            Claim { subject: claim.subject.with(Mention::sizeless), object: Role::TheOne, manner: None, ..claim }
         } else {
-            Claim { subject: Role::TheOne, object: sizeless(claim.object), manner: None, ..claim }
+            Claim { subject: Role::TheOne, object: claim.object.with(Mention::sizeless), manner: None, ..claim }
         }
     }
 
     fn adversarial(&self, random: &mut Random) -> Option<Pair> {
-        let event = self.event(random)?;
-        let other = *random.pick(Predicate::actions())?;
-        self.other_action(event, other)
+        let event = self.event_or_place(random)?;
+        let (actions, places) = Predicate::ALL.split_at(Predicate::ACTIONS);
+        let other = *random.pick(if event.predicate.is_action() { actions } else { places })?;
+        let likely = random.chance(share(event.predicate)[0]) && random.chance(share(other)[1]);
+        if likely { self.other_action(&event, other) } else { None }
     }
 
     fn action_binding(&self, random: &mut Random) -> Option<Pair> {
-        let event = self.event(random)?;
-        let other = self.event(random)?.predicate;
-        self.other_action(event, other)
+        let events = &self.script.events;
+        let pairs = events.iter().flat_map(|event| events.iter().map(move |other| (event, other.predicate)));
+        let (weights, pairs): (Vec<u32>, Vec<Pair>) = pairs
+            .filter_map(|(event, other)| {
+                let pair = self.other_action(event, other).filter(|pair| self.is_sound(pair))?;
+                Some((share(event.predicate)[0] * share(other)[1], pair))
+            })
+            .unzip();
+        pairs.get(random.weighted(&weights)).cloned()
     }
 
     /// The event's claim beside the same with `other` for its action; the adverb stays if both can have it.
@@ -244,24 +283,24 @@ impl Material<'_> {
         Some((Statement::single(claim), Statement::single(Claim { predicate: other, ..claim })))
     }
 
-    /// Whether a viewer could see the action between the two though the script has none: any other event of theirs
-    /// that resembles it, or boxes that meet.
-    fn might_be_seen(&self, action: Predicate, subject: usize, object: usize) -> bool {
-        let acted = self
-            .script
-            .events
-            .iter()
-            .any(|event| (event.subject, event.object) == (subject, object) && event.predicate.resembles(action));
-        acted || (action == Predicate::Touch && self.met(subject, object))
-    }
-
-    /// Whether the two stand side by side without a gap in any frame.
-    fn met(&self, a: usize, b: usize) -> bool {
-        (0..FRAMES).any(|frame| {
-            let [a, b] = [a, b].map(|who| super::scene::silhouette(self.script, who, frame));
-            let gap = (a[0].max(b[0]) - a[2].min(b[2])).max(a[1].max(b[1]) - a[3].min(b[3]));
-            gap <= 2 || stands(Predicate::Inside, a, b, 0)
-        })
+    /// Whether a viewer could see it between the two though no relation says so: another event of theirs resembles it,
+    /// their boxes meet, or for some frames they stand that way.
+    fn might_be_seen(&self, predicate: Predicate, subject: usize, object: usize) -> bool {
+        let boxes = |frame| [subject, object].map(|who| silhouette(self.script, who, frame));
+        if !predicate.is_action() {
+            return (0..FRAMES).any(|frame| {
+                let [a, b] = boxes(frame);
+                stands(predicate, a, b, 3)
+            });
+        }
+        let pair = (subject, object);
+        let mut events = self.script.events.iter().filter(|event| (event.subject, event.object) == pair);
+        let meet = |frame| {
+            let [a, b] = boxes(frame);
+            (a[0].max(b[0]) - a[2].min(b[2])).max(a[1].max(b[1]) - a[3].min(b[3])) <= 2
+        };
+        events.any(|event| event.predicate.resembles(predicate))
+            || predicate == Predicate::Touch && (0..FRAMES).any(meet)
     }
 
     fn modifier(&self, random: &mut Random) -> Option<Pair> {
@@ -279,15 +318,31 @@ impl Material<'_> {
         if first.frames.start >= second.frames.start || one_thing {
             return None;
         }
-        let short = |event: &Event| {
-            let claim = self.claim(event);
-            match claim.object {
-                Role::Named(mention) => Claim { object: Role::Named(mention.sizeless()), ..claim },
-                Role::TheOne => claim,
-            }
-        };
-        let (a, b) = (short(first), short(second));
+        let (a, b) = (self.claim(first).shortened(1), self.claim(second).shortened(1));
         Some((Statement { claims: vec![a, b] }, Statement { claims: vec![b, a] }))
+    }
+}
+
+/// How much of the draws with this predicate as the (true, false) action are used, in percent. Set by counting so that
+/// each is about as often false as true: else a reader could tell without looking.
+const fn share(predicate: Predicate) -> [u32; 2] {
+    match predicate {
+        Predicate::Push => [100, 45],
+        Predicate::Kick => [40, 100],
+        Predicate::FleeFrom => [100, 80],
+        Predicate::Follow => [80, 100],
+        Predicate::Circle => [100, 40],
+        Predicate::Touch => [10, 100],
+        Predicate::PickUp => [65, 100],
+        Predicate::PutDown => [75, 100],
+        Predicate::Carry => [100, 65],
+        Predicate::JumpOver => [100, 55],
+        Predicate::HideBehind => [35, 100],
+        Predicate::Enter => [5, 100],
+        Predicate::Above | Predicate::Below => [100, 70],
+        Predicate::NextTo => [60, 100],
+        Predicate::Inside => [50, 100],
+        Predicate::Chase | Predicate::LeftOf | Predicate::RightOf => [100, 100],
     }
 }
 

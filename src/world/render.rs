@@ -1,6 +1,6 @@
 //! Drawing of frames: background, then shadows, then sprites from far to near.
 
-use super::background::{BORDER, Background};
+use super::background::{BORDER, Background, Post};
 use super::scene::silhouette;
 use super::script::Script;
 use super::stage::{Entity, UNIT, small};
@@ -22,6 +22,23 @@ pub fn draw(script: &Script, background: &Background, frame: usize, skipped: Opt
     for &who in &order {
         if skipped != Some(who) {
             blit(&script.stage.entities[who], frame, silhouette(script, who, frame), out);
+        }
+    }
+    if let Some(post) = background.post {
+        raise(post, script.camera[frame], out);
+    }
+}
+
+/// Draws the post, lighter on its left.
+fn raise(post: Post, (drift_x, drift_y): (i32, i32), out: &mut [u8]) {
+    for y in (post.top - drift_y).max(0)..small(HEIGHT) {
+        for column in 0..post.width {
+            let x = post.left - drift_x + column;
+            if (0..small(WIDTH)).contains(&x) {
+                let at = (y * small(WIDTH) + x).unsigned_abs() as usize * 3;
+                let light = if column < 2 { 24 } else { 0 };
+                out[at..at + 3].copy_from_slice(&post.rgb.map(|value| value.saturating_add(light)));
+            }
         }
     }
 }

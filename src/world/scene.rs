@@ -102,12 +102,12 @@ fn pixel(value: i32) -> f32 {
 fn spatial(predicate: Predicate, subject: usize, object: usize, edges: &[Vec<Option<Edges>>]) -> Vec<Relation> {
     let mut runs = Vec::new();
     let mut begin = None;
+    let at = |who: usize, frame: usize| edges[who].get(frame).copied().flatten();
     for frame in 0..=FRAMES {
-        let holds = frame < FRAMES
-            && match (edges[subject][frame], edges[object][frame]) {
-                (Some(a), Some(b)) => stands(predicate, a, b, if begin.is_some() { 3 } else { 0 }),
-                _ => false,
-            };
+        let holds = match (at(subject, frame), at(object, frame)) {
+            (Some(a), Some(b)) => stands(predicate, a, b, if begin.is_some() { 3 } else { 0 }),
+            _ => false,
+        };
         match begin {
             None if holds => begin = Some(number(frame)),
             Some(first) if !holds => {
