@@ -1,1 +1,123 @@
-//! Placeholder, filled in this session.
+//! The use cases: open a model, encode clips and captions, score them, check the device. Both doors (`cli`, `web`) are
+//! thin over this; long work reports [`Event`](crate::event::Event)s and obeys [`Abort`].
+//!
+//! A session owns its model's tensors; to drop it frees them. Every device read is awaited, so the same code runs in
+//! the page.
+
+mod dtype;
+mod encode;
+mod score;
+mod self_test;
+
+crate::source::native_only! {
+    mod convert;
+
+    pub use convert::{convert_checkpoint, verify_folder};
+}
+
+pub use encode::ClipOptions;
+pub use score::{CaptionScore, Scores};
+pub use self_test::{SELF_TEST_TOLERANCE, self_test};
+
+use crate::config::{Dtype, ModelConfig, PreprocessConfig};
+use crate::error::{Error, Result};
+use crate::event::{Abort, Events};
+use crate::model::VideoTextModel;
+use crate::platform::ComputeDevice;
+use crate::source::Folder;
+use crate::text::Tokenizer;
+use crate::weights::ModelFolder;
+use crate::weights::module::{self, LoadRules};
+use burn::tensor::FloatDType;
+use dtype::{cast, check_dtype, float_type};
+
+/// A loaded model on a device, ready to encode and score.
+pub struct Session {
+    model: VideoTextModel,
+    /// `None` for a folder without one: such a model embeds clips only.
+    tokenizer: Option<Tokenizer>,
+    name: String,
+    preprocess: PreprocessConfig,
+    device: ComputeDevice,
+    dtype: Dtype,
+}
+
+/// Name of the tokenizer's file in a model folder.
+const TOKENIZER_FILE: &str = "tokenizer.json";
+
+impl Session {
+    /// Loads a model folder (`config.json`, `preprocessor_config.json`, `tokenizer.json`, weights) onto a device.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the folder, by name; [`Error::Aborted`](crate::error::Error::Aborted).
+    pub async fn open<F: Folder>(
+        folder: F,
+        device: ComputeDevice,
+        dtype: Dtype,
+        events: &mut impl Events,
+        abort: &Abort,
+    ) -> Result<Self> {
+        check_dtype(&device, dtype)?;
+        let folder = ModelFolder::open(folder).await?;
+        let config = folder.config();
+        let tokenizer = if folder.files().has(TOKENIZER_FILE).await? {
+            let json = folder.tokenizer_json().await?;
+            Some(Tokenizer::from_json(
+                json.as_bytes(),
+                TOKENIZER_FILE,
+                config.text.cleaning,
+                config.text.context_length,
+            )?)
+        } else {
+            None
+        };
+        let tensors = folder.load(device.device(), events, abort).await?;
+        let empty = VideoTextModel::empty(config, device.device());
+        let model = cast(module::apply(empty, tensors, &folder.name(), &LoadRules::published())?, dtype);
+        device.check()?;
+        Ok(Self { model, tokenizer, name: folder.name(), preprocess: folder.preprocess().clone(), device, dtype })
+    }
+
+    /// The model's architecture.
+    #[must_use]
+    pub fn config(&self) -> &ModelConfig {
+        self.model.config()
+    }
+
+    /// How clips become the model's input.
+    #[must_use]
+    pub const fn preprocess(&self) -> &PreprocessConfig {
+        &self.preprocess
+    }
+
+    /// The tokenizer.
+    ///
+    /// # Errors
+    /// [`Error::MissingFile`] for a folder that came without.
+    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+        self.tokenizer.as_ref().ok_or_else(|| Error::MissingFile {
+            folder: self.name.clone(),
+            file: TOKENIZER_FILE.to_owned(),
+            advice: "captions cannot be read without; `sgcr convert --tokenizer` makes one from CLIP's merges"
+                .to_owned(),
+        })
+    }
+
+    /// The model itself.
+    #[must_use]
+    pub const fn model(&self) -> &VideoTextModel {
+        &self.model
+    }
+
+    /// The device it is on.
+    #[must_use]
+    pub const fn device(&self) -> &ComputeDevice {
+        &self.device
+    }
+
+    /// burn's name of the number type it computes in.
+    #[must_use]
+    pub const fn float_type(&self) -> FloatDType {
+        float_type(self.dtype)
+    }
+}

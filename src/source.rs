@@ -28,14 +28,18 @@ use std::path::PathBuf;
 #[cfg(not(target_arch = "wasm32"))]
 macro_rules! native_only { ($($item:item)*) => { $($item)* } }
 #[cfg(target_arch = "wasm32")]
-macro_rules! native_only { ($($item:item)*) => {} }
+macro_rules! native_only {
+    ($($item:item)*) => {};
+}
 pub(crate) use native_only;
 
 /// The other side of [`native_only`]: what the page has in place of it.
 #[cfg(target_arch = "wasm32")]
 macro_rules! page_only { ($($item:item)*) => { $($item)* } }
 #[cfg(not(target_arch = "wasm32"))]
-macro_rules! page_only { ($($item:item)*) => {} }
+macro_rules! page_only {
+    ($($item:item)*) => {};
+}
 pub(crate) use page_only;
 
 /// Random access to the bytes of a folder's files. Async because the page can only wait that way; natively the futures
@@ -99,9 +103,7 @@ pub trait Folder {
 /// [`Error::CorruptFile`] where they end before `end`.
 fn slice<'a>(bytes: &'a [u8], file: &str, begin: u64, end: u64) -> Result<&'a [u8]> {
     let bounds = usize::try_from(begin).ok().zip(usize::try_from(end).ok());
-    bounds
-        .and_then(|(begin, end)| bytes.get(begin..end))
-        .ok_or_else(|| too_short(file, begin, end, bytes.len() as u64))
+    bounds.and_then(|(begin, end)| bytes.get(begin..end)).ok_or_else(|| too_short(file, begin, end, bytes.len() as u64))
 }
 
 fn too_short(file: &str, begin: u64, end: u64, size: u64) -> Error {

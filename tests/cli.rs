@@ -1,0 +1,196 @@
+//! The `sgcr` program as a user runs it, on the reference fixtures and real clips.
+
+use safetensors::SafeTensors;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path)
+}
+
+fn sgcr(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sgcr")).args(args).output().unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn succeed(args: &[&str]) -> String {
+    let output = sgcr(args);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "sgcr {args:?}\n{out}\n{err}");
+    out.into_owned()
+}
+
+/// Runs, expects exit code 1, returns what standard error said.
+fn fail(args: &[&str]) -> String {
+    let output = sgcr(args);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "sgcr {args:?}\n{error}");
+    assert!(error.contains("error: ") && !error.contains("panicked"), "{error}");
+    error
+}
+
+/// Converts a fixture's PyTorch checkpoint with CLIP's merges into a model folder.
+fn convert(name: &str, checkpoint: &str, folder: &Path) -> PathBuf {
+    let output = folder.join(name);
+    let merges = fixture("clip_tokenizer/bpe_simple_vocab_16e6.txt.gz");
+    let (checkpoint, config) = (fixture(&format!("{name}/{checkpoint}")), fixture(&format!("{name}/config.json")));
+    succeed(&[
+        "--quiet",
+        "convert",
+        "--checkpoint",
+        text(&checkpoint),
+        "--config",
+        text(&config),
+        "--tokenizer",
+        text(&merges),
+        "--output",
+        text(&output),
+    ]);
+    output
+}
+
+fn captions(name: &str) -> Vec<String> {
+    serde_json::from_slice(&std::fs::read(fixture(&format!("{name}/captions.json"))).unwrap()).unwrap()
+}
+
+fn tensor(bytes: &[u8], name: &str) -> (Vec<usize>, Vec<f32>) {
+    let file = SafeTensors::deserialize(bytes).unwrap();
+    let view = file.tensor(name).unwrap_or_else(|_| panic!("no {name} in {:?}", file.names()));
+    let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    (view.shape().to_vec(), values)
+}
+
+fn assert_near(got: &(Vec<usize>, Vec<f32>), expected: &(Vec<usize>, Vec<f32>), tolerance: f32, what: &str) {
+    assert_eq!(got.0, expected.0, "{what}: shape");
+    let worst = got.1.iter().zip(&expected.1).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst <= tolerance, "{what}: off by {worst}, allowed {tolerance}");
+}
+
+/// `convert` then `embed` on the fixture's raw frames and captions, against the original code's embeddings.
+fn embeds_like_the_reference(name: &str, checkpoint: &str, resize: &str, tolerance: f32) {
+    let folder = tempfile::tempdir().unwrap();
+    let model = convert(name, checkpoint, folder.path());
+    let output = folder.path().join("out.safetensors");
+    let (video, captions) = (fixture(&format!("{name}/inputs.safetensors")), captions(name));
+    let mut args = vec!["--quiet", "embed", "--model", text(&model), "--video", text(&video), "--resize", resize];
+    let frames = if name == "clip_tiny" { "5" } else { "4" };
+    // One of the reference captions is empty, which is an error unless asked for.
+    args.extend(["--frames", frames, "--output", text(&output), "--raw", "--allow-empty", "--text"]);
+    args.extend(captions.iter().map(String::as_str));
+    succeed(&args);
+    let got = std::fs::read(&output).unwrap();
+    let expected = std::fs::read(fixture(&format!("{name}/expected.safetensors"))).unwrap();
+    if name == "viclip_tiny" {
+        assert_near(&tensor(&got, "video_embeds"), &tensor(&expected, "video_embed"), tolerance, "video_embeds");
+    }
+    assert_near(&tensor(&got, "text_embeds"), &tensor(&expected, "text_embed"), tolerance, "text_embeds");
+    assert_near(&tensor(&got, "similarity"), &tensor(&expected, "similarity"), 1e-4, "similarity");
+}
+
+#[test]
+fn viclip_embeds_like_the_reference() {
+    embeds_like_the_reference("viclip_tiny", "checkpoint.pth", "cv2-linear", 1e-4);
+}
+
+#[test]
+fn clip_embeds_like_the_reference() {
+    embeds_like_the_reference("clip_tiny", "checkpoint.pt", "pillow-bicubic-crop", 1e-4);
+}
+
+#[test]
+fn score_prints_a_table_and_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = convert("viclip_tiny", "checkpoint.safetensors", folder.path());
+    let video = fixture("videos/rabbit320.webm");
+    let base = ["--quiet", "score", "--model", text(&model), "--video", text(&video), "--text", "a rabbit", "a train"];
+    let table = succeed(&base);
+    assert!(table.contains("a rabbit") && table.contains("margin") && table.contains('✓'), "{table}");
+    let json: serde_json::Value = serde_json::from_str(&succeed(&[&base[..], &["--json"]].concat())).unwrap();
+    let rows = json[0]["captions"].as_array().unwrap();
+    let probability: f64 = rows.iter().map(|row| row["probability"].as_f64().unwrap()).sum();
+    assert!((probability - 1.0).abs() < 1e-5);
+    let margins: Vec<f64> = rows.iter().map(|row| row["margin"].as_f64().unwrap()).collect();
+    assert!((margins[0] + margins[1]).abs() < 1e-6);
+    // temp 0.0137 of the checkpoint: logits are cos / temp.
+    assert!((json[0]["logit_scale"].as_f64().unwrap() - 1.0 / 0.0137).abs() < 1e-2);
+}
+
+#[test]
+fn bad_input_is_told_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = convert("viclip_tiny", "checkpoint.pth", folder.path());
+    let clip = fixture("videos/rabbit320.webm");
+    let (model, clip) = (text(&model), text(&clip));
+    let output = folder.path().join("never.safetensors");
+    let embed = |video: &str, caption: &str| {
+        let error = fail(&["embed", "--model", model, "--video", video, "--text", caption, "--output", text(&output)]);
+        assert!(!output.exists());
+        error
+    };
+    assert!(embed(clip, "  ").contains("empty"));
+    let empty = folder.path().join("empty.mp4");
+    std::fs::write(&empty, b"").unwrap();
+    assert!(embed(text(&empty), "a").contains("empty.mp4"));
+    let note = folder.path().join("note.mp4");
+    std::fs::write(&note, b"this is no video").unwrap();
+    assert!(embed(text(&note), "a").contains("note.mp4"));
+    let cut = folder.path().join("cut.webm");
+    std::fs::write(&cut, &std::fs::read(clip).unwrap()[..300]).unwrap();
+    assert!(embed(text(&cut), "a").contains("cut.webm"));
+    assert!(embed("no-such-file.mp4", "a").contains("no-such-file.mp4"));
+    let images = folder.path().join("images");
+    std::fs::create_dir(&images).unwrap();
+    assert!(embed(text(&images), "a").contains("images"));
+    let config = folder.path().join("no-config");
+    std::fs::create_dir(&config).unwrap();
+    let error = fail(&["score", "--model", text(&config), "--video", clip, "--text", "a"]);
+    assert!(error.contains("config.json"), "{error}");
+}
+
+#[test]
+fn wrong_usage_has_its_own_exit_code() {
+    assert_eq!(sgcr(&["score"]).status.code(), Some(2));
+    let output = sgcr(&["score", "--video", "a", "--text", "b", "--resize", "nearest"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cv2-linear"));
+    assert_eq!(sgcr(&["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn serve_gives_files_with_a_strict_policy() {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("index.html"), "<p>here</p>").unwrap();
+    std::fs::write(folder.path().join("a.wasm"), b"\0asm").unwrap();
+    let mut server = Command::new(env!("CARGO_BIN_EXE_sgcr"))
+        .args(["serve", "--port", "0", "--folder", text(folder.path())])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let get = |path: &str| {
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let (page, wasm, none, outside) = (get("/"), get("/a.wasm"), get("/none"), get("/../../etc/passwd"));
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(page.starts_with("HTTP/1.1 200") && page.ends_with("<p>here</p>"), "{page}");
+    assert!(page.contains("content-security-policy: default-src 'self'") && page.contains("nosniff"), "{page}");
+    assert!(wasm.contains("content-type: application/wasm"), "{wasm}");
+    assert!(none.starts_with("HTTP/1.1 404"), "{none}");
+    assert!(!outside.contains("root:"), "{outside}");
+}
+
+#[test]
+fn serve_without_a_page_says_how_to_build_it() {
+    assert!(fail(&["serve", "--folder", "no-such-folder"]).contains("make demo"));
+}
