@@ -59,7 +59,7 @@ pub fn run(args: &EmbedArgs, context: &Context) -> anyhow::Result<()> {
     };
     let session = args.model.open(context)?;
     let videos = embed_videos(args, &session, context)?;
-    if !args.allow_empty {
+    if !args.allow_empty && !texts.is_empty() {
         session.check_captions(&texts)?;
     }
     let texts = block_on(session.encode_text(&texts, &mut context.bars(), &context.abort))?;

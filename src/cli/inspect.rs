@@ -96,7 +96,7 @@ fn judge(verification: &Verification, args: &InspectArgs) -> anyhow::Result<()> 
 
 fn tables(report: &InspectReport) -> String {
     let mut tensors = Table::new();
-    tensors.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(["tensor", "shape", "type", "bytes"]);
+    tensors.load_preset(presets::NOTHING).set_header(["tensor", "shape", "type", "bytes"]);
     for tensor in &report.tensors {
         tensors.add_row([
             tensor.name.clone(),
@@ -106,7 +106,7 @@ fn tables(report: &InspectReport) -> String {
         ]);
     }
     let mut files = Table::new();
-    files.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(["file", "bytes", "sha256", "index"]);
+    files.load_preset(presets::NOTHING).set_header(["file", "bytes", "sha256", "index"]);
     for file in &report.files {
         let matches = match file.matches_index {
             Some(true) => "ok",

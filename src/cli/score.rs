@@ -54,6 +54,7 @@ struct ClipScores {
 pub fn run(args: &ScoreArgs, context: &Context) -> anyhow::Result<()> {
     let captions = captions(&args.text, args.captions.as_deref(), args.pre_text)?;
     let session = args.model.open(context)?;
+    session.check_captions(&captions)?;
     let mut bars = context.bars();
     let (texts, logit_scale) = block_on(async {
         let texts = session.encode_text(&captions, &mut bars, &context.abort).await?;
@@ -98,7 +99,7 @@ fn table(results: &[ClipScores]) -> String {
     let mut text = String::new();
     for result in results {
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(["", "caption", "cosine", "softmax", "margin"]);
+        table.load_preset(presets::NOTHING).set_header(["", "caption", "cosine", "softmax", "margin"]);
         for (i, score) in result.scores.captions.iter().enumerate() {
             let mark = if i == result.best { "✓" } else { "" };
             let margin = score.margin.map_or_else(String::new, |margin| format!("{margin:+.4}"));

@@ -84,16 +84,13 @@ impl Session {
     /// # Errors
     /// [`Error::EmptyCaption`] with the position of the first.
     pub fn check_captions(&self, captions: &[String]) -> Result<()> {
-        match captions.iter().position(|caption| caption.trim().is_empty()) {
-            Some(index) => Err(Error::EmptyCaption { index }),
-            None => Ok(()),
-        }
+        self.tokenizer()?.check(captions)
     }
 
     /// Encodes captions: one embedding `[dim]` each, not normalised.
     ///
     /// # Errors
-    /// [`Error::EmptyCaption`], [`Error::Aborted`], device errors.
+    /// [`Error::MissingFile`] without a tokenizer, [`Error::Aborted`], device errors.
     pub async fn encode_text(
         &self,
         captions: &[String],
@@ -101,6 +98,9 @@ impl Session {
         abort: &Abort,
     ) -> Result<Vec<Vec<f32>>> {
         let mut embeds = Vec::with_capacity(captions.len());
+        if captions.is_empty() {
+            return Ok(embeds);
+        }
         let tokens = self.tokenizer()?.encode(captions)?;
         for rows in tokens.ids.chunks(CAPTION_BATCH * tokens.context) {
             abort.check()?;

@@ -103,20 +103,27 @@ impl Tokenizer {
         }
     }
 
-    /// One row a caption: start token, ids, end token, zeros up to the context length (models.md 1.5). A caption that
-    /// is too long is cut and the end token put in the last place.
+    /// Refuses captions of which nothing is left after cleaning.
     ///
     /// # Errors
-    /// [`Error::EmptyCaption`] if nothing is left of a caption after cleaning, [`Error::InvalidInput`] if the
-    /// vocabulary cannot express one.
+    /// [`Error::EmptyCaption`] with the position of the first.
+    pub fn check(&self, captions: &[impl AsRef<str>]) -> Result<()> {
+        match captions.iter().position(|caption| self.clean(caption.as_ref()).is_empty()) {
+            Some(index) => Err(Error::EmptyCaption { index }),
+            None => Ok(()),
+        }
+    }
+
+    /// One row a caption: start token, ids, end token, zeros up to the context length (models.md 1.5). A caption that
+    /// is too long is cut and the end token put in the last place; an empty one is start and end alone, which
+    /// [`Self::check`] refuses where people write captions.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] if the vocabulary cannot express one.
     pub fn encode(&self, captions: &[impl AsRef<str>]) -> Result<TokenIds> {
         let mut ids = Vec::with_capacity(captions.len() * self.context_length);
         for (index, caption) in captions.iter().enumerate() {
-            let cleaned = self.clean(caption.as_ref());
-            if cleaned.is_empty() {
-                return Err(Error::EmptyCaption { index });
-            }
-            let tokens = self.tokens(&cleaned)?;
+            let tokens = self.encode_ids(caption.as_ref())?;
             let kept = tokens.len().min(self.context_length - 2);
             ids.push(self.start);
             // Every id is at most the largest one, which was checked when the file was read.
