@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod error;
+pub mod eval;
 pub mod event;
 pub mod graph;
 pub mod loss;

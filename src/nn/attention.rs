@@ -119,7 +119,11 @@ fn weigh(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, mask: Option<Tensor
         Some(mask) => scores + mask,
         None => scores,
     };
-    let weights = if host::is_here(&scores) { host::softmax_rows(scores) } else { softmax(scores, 3) };
+    let weights = match () {
+        () if host::is_here(&scores) => host::softmax_rows(scores),
+        () if host::is_here_tracked(&scores) => host::softmax_rows_tracked(scores),
+        () => softmax(scores, 3),
+    };
     weights.matmul(value)
 }
 

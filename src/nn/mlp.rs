@@ -41,6 +41,7 @@ impl Mlp {
 pub fn activate<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<D> {
     match activation {
         Activation::QuickGelu if host::is_here(&x) => host::quick_gelu(x),
+        Activation::QuickGelu if host::is_here_tracked(&x) => host::quick_gelu_tracked(x),
         Activation::QuickGelu => x.clone() * sigmoid(x * 1.702),
         Activation::Gelu => gelu(x),
         Activation::GeluTanh => gelu_approximate(x),

@@ -1,0 +1,147 @@
+//! Training checkpoints: parameters and moments in f32, the step and the settings, in one safetensors file (native
+//! only). A run that goes on from one takes the same steps as a run that was never stopped.
+
+use crate::error::{Error, Result};
+use crate::platform::write_beside;
+use crate::train::{TrainConfig, Trainer};
+use crate::weights::module::{LoadRules, apply};
+use crate::weights::{DeviceTensor, HostTensor, HostTensors, TensorSource as _};
+use burn::optim::{AdamWState, AdaptiveMomentumState};
+use burn::tensor::{Device, Tensor};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+const PARAMETER: &str = "parameter/";
+const FIRST_MOMENT: &str = "first-moment/";
+const SECOND_MOMENT: &str = "second-moment/";
+const TIME: &str = "time/";
+
+/// What a training run goes on from.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// The settings of the run.
+    pub config: TrainConfig,
+    /// Steps done.
+    pub step: usize,
+    tensors: BTreeMap<String, HostTensor>,
+    file: String,
+}
+
+impl Checkpoint {
+    /// Everything that the trainer's next step depends on.
+    ///
+    /// # Errors
+    /// [`Error::Compute`] where the device fails.
+    pub async fn of(trainer: &Trainer) -> Result<Self> {
+        let mut tensors = BTreeMap::new();
+        let parameters = HostTensors::of(&trainer.model()?).await?;
+        for name in parameters.tensors().keys() {
+            tensors.insert(format!("{PARAMETER}{name}"), parameters.read(name)?);
+        }
+        for (name, state) in trainer.optimizer().state() {
+            let moments = [(FIRST_MOMENT, &state.momentum.moment_1), (SECOND_MOMENT, &state.momentum.moment_2)];
+            for (kind, moment) in moments {
+                let data = moment.clone().into_data_async().await;
+                let data = data.map_err(|error| Error::Compute { reason: error.to_string() })?;
+                let values: Vec<f32> = data.iter::<f32>().collect();
+                tensors.insert(format!("{kind}{name}"), HostTensor { shape: vec![values.len()], values });
+            }
+        }
+        // Steps that were skipped did not count for the moments.
+        let times = trainer.optimizer().state().iter();
+        for (name, state) in times {
+            let values = vec![state.momentum.time as f32];
+            tensors.insert(format!("{TIME}{name}"), HostTensor { shape: vec![1], values });
+        }
+        let config = trainer.config().clone();
+        Ok(Self { config, step: trainer.steps_done(), tensors, file: "checkpoint in memory".to_owned() })
+    }
+
+    /// Writes it beside its place and renames it.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; an old checkpoint at the same place is untouched then.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let config = serde_json::to_string(&self.config).map_err(Error::json("the training settings"))?;
+        let metadata = HashMap::from([("step".to_owned(), self.step.to_string()), ("config".to_owned(), config)]);
+        let bytes: BTreeMap<&String, &[u8]> =
+            self.tensors.iter().map(|(name, tensor)| (name, bytemuck::cast_slice(&tensor.values))).collect();
+        let corrupt = |error: safetensors::SafeTensorError| Error::CorruptFile {
+            file: path.display().to_string(),
+            reason: error.to_string(),
+        };
+        let views = self.tensors.iter().map(|(name, tensor)| {
+            let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes.get(name).copied().unwrap_or_default());
+            Ok((name.clone(), view.map_err(corrupt)?))
+        });
+        let views = views.collect::<Result<Vec<_>>>()?;
+        write_beside(path, &safetensors::serialize(views, Some(metadata)).map_err(corrupt)?)
+    }
+
+    /// Reads a checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::CorruptFile`] or [`Error::InvalidJson`].
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        let file = path.display().to_string();
+        let corrupt = |reason: String| Error::CorruptFile { file: file.clone(), reason };
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| corrupt(error.to_string()))?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let entry = |name: &str| metadata.get(name).ok_or_else(|| corrupt(format!("no \"{name}\" in its metadata")));
+        let config: TrainConfig = serde_json::from_str(entry("config")?).map_err(Error::json(&file))?;
+        let step = entry("step")?.parse().map_err(|_| corrupt("its step is no number".to_owned()))?;
+        let stored = SafeTensors::deserialize(&bytes).map_err(|error| corrupt(error.to_string()))?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in stored.iter() {
+            if view.dtype() != Dtype::F32 {
+                return Err(Error::UnsupportedDtype { name: name.to_owned(), dtype: format!("{:?}", view.dtype()) });
+            }
+            let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            tensors.insert(name.to_owned(), HostTensor { shape: view.shape().to_vec(), values });
+        }
+        Ok(Self { config, step, tensors, file })
+    }
+
+    /// A trainer that goes on from here.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::new`]; [`Error::MissingTensor`] and its like where the file does not fit its own settings.
+    pub fn resume(self, device: &Device) -> Result<Trainer> {
+        let mut trainer = Trainer::new(self.config, device)?;
+        let mut parameters: BTreeMap<String, DeviceTensor> = BTreeMap::new();
+        let mut moments: BTreeMap<String, [Option<Tensor<1>>; 2]> = BTreeMap::new();
+        let mut times: BTreeMap<String, usize> = BTreeMap::new();
+        for (name, tensor) in self.tensors {
+            if let Some(name) = name.strip_prefix(PARAMETER) {
+                parameters.insert(name.to_owned(), tensor.upload(device));
+            } else if let Some(name) = name.strip_prefix(FIRST_MOMENT) {
+                moments.entry(name.to_owned()).or_default()[0] = Some(tensor.upload(device).values);
+            } else if let Some(name) = name.strip_prefix(SECOND_MOMENT) {
+                moments.entry(name.to_owned()).or_default()[1] = Some(tensor.upload(device).values);
+            } else if let Some(name) = name.strip_prefix(TIME) {
+                times.insert(name.to_owned(), tensor.values.first().map_or(0, |time| *time as usize));
+            }
+        }
+        let mut state = BTreeMap::new();
+        for (name, pair) in moments {
+            if let ([Some(moment_1), Some(moment_2)], Some(&time)) = (pair, times.get(&name)) {
+                let momentum = AdaptiveMomentumState { time, moment_1, moment_2, max_moment_2: None };
+                state.insert(name, AdamWState { momentum });
+            }
+        }
+        let file = self.file;
+        let rules = LoadRules::default();
+        trainer.restore(|model| apply(model, as_tracked(parameters), &file, &rules), state, self.step)?;
+        Ok(trainer)
+    }
+}
+
+
+/// Parameters for a module that keeps gradients.
+fn as_tracked(parameters: BTreeMap<String, DeviceTensor>) -> BTreeMap<String, DeviceTensor> {
+    let tracked = |tensor: DeviceTensor| DeviceTensor { shape: tensor.shape, values: Tensor::from_inner(tensor.values) };
+    parameters.into_iter().map(|(name, tensor)| (name, tracked(tensor))).collect()
+}

@@ -1,0 +1,174 @@
+//! Everything a training run depends on.
+
+use crate::config::{
+    Activation, CaptionCleaning, ModelConfig, ModelType, PreprocessConfig, SceneTokensConfig, TextConfig, VisionConfig,
+};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Settings of a run on the generated world. Two runs with equal settings see the same clips in the same order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Side of the square frames in pixels.
+    pub image_size: usize,
+    /// Side of a patch in pixels.
+    pub patch_size: usize,
+    /// Frames a clip.
+    pub frames: usize,
+    /// Width of the video encoder.
+    pub vision_width: usize,
+    /// Blocks of the video encoder.
+    pub vision_layers: usize,
+    /// Heads of the video encoder.
+    pub vision_heads: usize,
+    /// Width of the text encoder.
+    pub text_width: usize,
+    /// Blocks of the text encoder.
+    pub text_layers: usize,
+    /// Heads of the text encoder.
+    pub text_heads: usize,
+    /// Tokens of a caption, its two marks included.
+    pub context_length: usize,
+    /// Joint dimension.
+    pub embed_dim: usize,
+    /// Clips a step.
+    pub batch: usize,
+    /// Steps in all.
+    pub steps: usize,
+    /// Highest learning rate.
+    pub learning_rate: f64,
+    /// Share of the steps that warms up.
+    pub warmup: f64,
+    /// Decoupled weight decay of the matrices.
+    pub weight_decay: f64,
+    /// Largest global norm of the gradient; a longer one is shortened to it. 0: no limit.
+    pub clip_norm: f64,
+    /// Share of patch tokens hidden from the video encoder while training.
+    pub mask_ratio: f64,
+    /// Share of the steps, at the end, that hide none.
+    pub unmasked: f64,
+    /// Near-miss pairs of each clip a step, each a positive and a hard negative; 0: plain captions only.
+    pub near_misses: usize,
+    /// What everything random follows from.
+    pub seed: u64,
+    /// Steps between two checkpoints; 0: none.
+    pub checkpoint_every: usize,
+    /// Steps between two lines of the log.
+    pub log_every: usize,
+    /// Fresh clips of each split that the finished model is tested on.
+    pub eval_clips: usize,
+}
+
+/// The settings of the model that is shipped with the project.
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            image_size: 64,
+            patch_size: 8,
+            frames: 8,
+            vision_width: 128,
+            vision_layers: 4,
+            vision_heads: 4,
+            text_width: 128,
+            text_layers: 2,
+            text_heads: 4,
+            context_length: 32,
+            embed_dim: 128,
+            batch: 16,
+            steps: 4600,
+            learning_rate: 8e-4,
+            warmup: 0.04,
+            weight_decay: 0.1,
+            clip_norm: 1.0,
+            mask_ratio: 0.8,
+            unmasked: 0.03,
+            near_misses: 2,
+            seed: 1,
+            checkpoint_every: 200,
+            log_every: 10,
+            eval_clips: 1000,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// The model's architecture for a vocabulary of `vocab_size` tokens.
+    #[must_use]
+    pub fn model(&self, vocab_size: usize) -> ModelConfig {
+        ModelConfig {
+            model_type: ModelType::Viclip,
+            embed_dim: self.embed_dim,
+            activation: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+            vision: VisionConfig {
+                image_size: self.image_size,
+                patch_size: self.patch_size,
+                width: self.vision_width,
+                layers: self.vision_layers,
+                heads: self.vision_heads,
+                frames: self.frames,
+            },
+            text: TextConfig {
+                context_length: self.context_length,
+                cleaning: CaptionCleaning::Plain,
+                vocab_size,
+                width: self.text_width,
+                layers: self.text_layers,
+                heads: self.text_heads,
+            },
+            scene_tokens: SceneTokensConfig::default(),
+        }
+    }
+
+    /// The model's preprocessing.
+    #[must_use]
+    pub const fn preprocess(&self) -> PreprocessConfig {
+        PreprocessConfig::viclip(self.image_size, self.frames)
+    }
+
+    /// Whether step `step` hides patches.
+    #[must_use]
+    pub fn masks(&self, step: usize) -> bool {
+        let masked = self.steps as f64 * (1.0 - self.unmasked);
+        self.mask_ratio > 0.0 && (step as f64) < masked
+    }
+
+    /// Checks the numbers that [`ModelConfig::validate`] does not see.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] naming the first field that is out of range.
+    pub fn validate(&self) -> Result<()> {
+        let invalid = |field, value: String, expected: &str| {
+            Err(Error::InvalidConfig { field, value, expected: expected.to_owned() })
+        };
+        if self.batch < 2 || self.batch > 1 << 16 {
+            return invalid("batch", self.batch.to_string(), "from 2 to 65536 (a clip needs others to differ from)");
+        }
+        if self.steps == 0 {
+            return invalid("steps", self.steps.to_string(), "at least 1");
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            return invalid("learning_rate", self.learning_rate.to_string(), "above 0");
+        }
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        for (field, value) in [("warmup", self.warmup), ("unmasked", self.unmasked)] {
+            if !share(value) {
+                return invalid(field, value.to_string(), "from 0 to 1");
+            }
+        }
+        if !(0.0..1.0).contains(&self.mask_ratio) {
+            return invalid("mask_ratio", self.mask_ratio.to_string(), "from 0 to below 1");
+        }
+        for (field, value) in [("weight_decay", self.weight_decay), ("clip_norm", self.clip_norm)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return invalid(field, value.to_string(), "0 or more");
+            }
+        }
+        if self.log_every == 0 {
+            return invalid("log_every", self.log_every.to_string(), "at least 1");
+        }
+        self.model(4).validate()?;
+        self.preprocess().validate()
+    }
+}

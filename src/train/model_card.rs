@@ -1,0 +1,92 @@
+//! What a trained model says of itself: `results.json` and `README.md` (native only).
+
+use crate::eval::KindTable;
+use crate::train::TrainConfig;
+use crate::world::Split;
+use std::fmt::Write as _;
+
+/// Outcome of a run.
+pub(super) struct Results<'a> {
+    pub config: &'a TrainConfig,
+    /// Wall-clock seconds of training.
+    pub seconds: f64,
+    pub parameters: u64,
+    /// Bytes of the weights.
+    pub bytes: u64,
+    pub tables: Vec<(Split, KindTable)>,
+}
+
+impl Results<'_> {
+    /// The command that makes this model: settings that differ from the defaults as flags.
+    pub fn command(&self) -> String {
+        let mut command = "sgcr train --output MODEL".to_owned();
+        let values = [serde_json::to_value(self.config), serde_json::to_value(TrainConfig::default())];
+        if let [Ok(serde_json::Value::Object(ours)), Ok(serde_json::Value::Object(defaults))] = values {
+            for (name, value) in ours.iter().filter(|(name, value)| defaults.get(*name) != Some(value)) {
+                let _ = write!(command, " --{} {value}", name.replace('_', "-"));
+            }
+        }
+        command
+    }
+
+    /// Clips seen in training; each was new.
+    fn clips(&self) -> usize {
+        self.config.steps * self.config.batch
+    }
+
+    /// Everything as JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        let splits: serde_json::Map<String, serde_json::Value> =
+            self.tables.iter().map(|(split, table)| (split.name().to_owned(), table.to_json())).collect();
+        serde_json::json!({
+            "command": self.command(), "settings": self.config, "seconds": self.seconds, "clips": self.clips(),
+            "parameters": self.parameters, "weight_bytes": self.bytes, "evaluation_clips": self.config.eval_clips,
+            "generated_world": splits,
+        })
+    }
+
+    /// A table for each split.
+    pub fn tables_as_text(&self) -> String {
+        let part = |(split, table): &(Split, KindTable)| format!("Generated world, {} split:\n\n{table}\n", split.name());
+        self.tables.iter().map(part).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// The model folder's `README.md`.
+pub(super) fn model_card(results: &Results<'_>) -> String {
+    let config = results.config;
+    format!(
+        "# A small ViCLIP of the generated world\n\n\
+        Trained from scratch on clips that `sgcr world` draws: coloured, sized actors and things that do things to each \
+        other. It knows those words and those pictures, and nothing else; what it scores on them says nothing about \
+        real video.\n\n\
+        | | |\n|---|---|\n\
+        | command | `{}` |\n\
+        | seed | {} |\n\
+        | steps, clips a step | {}, {} ({} clips, none twice) |\n\
+        | hours of training | {:.2} |\n\
+        | parameters | {} (f16, {:.1} MB) |\n\
+        | input | {} frames of {} x {} pixels, patches of {} |\n\
+        | patches hidden while training | {:.0} %, none in the last {:.0} % of the steps |\n\n\
+        ## Near misses told apart\n\n\
+        On {} fresh clips of each split, by the strict rule (the true caption must score higher; a tie is wrong). Chance \
+        is 50 %. The compositional split has only clips with an (actor, action, object) triple that training never \
+        showed.\n\n{}",
+        results.command(),
+        config.seed,
+        config.steps,
+        config.batch,
+        results.clips(),
+        results.seconds / 3600.0,
+        results.parameters,
+        results.bytes as f64 / 1e6,
+        config.frames,
+        config.image_size,
+        config.image_size,
+        config.patch_size,
+        100.0 * config.mask_ratio,
+        100.0 * config.unmasked,
+        config.eval_clips,
+        results.tables_as_text(),
+    )
+}
