@@ -10,6 +10,8 @@ mod output;
 mod progress;
 mod score;
 mod serve;
+mod train;
+mod world;
 
 use crate::error::Error;
 use crate::event::Abort;
@@ -43,6 +45,8 @@ enum Verb {
     Embed(embed::EmbedArgs),
     Convert(convert::ConvertArgs),
     Inspect(inspect::InspectArgs),
+    Train(train::TrainArgs),
+    World(world::WorldArgs),
     Serve(serve::ServeArgs),
 }
 
@@ -92,6 +96,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Verb::Embed(args) => embed::run(&args, &context),
         Verb::Convert(args) => convert::run(&args, &context),
         Verb::Inspect(args) => inspect::run(&args, &context),
+        Verb::Train(args) => train::run(&args, &context),
+        Verb::World(args) => world::run(&args, &context),
         Verb::Serve(args) => serve::run(&args),
     }
 }

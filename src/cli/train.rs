@@ -1,0 +1,122 @@
+//! `sgcr train`: a small ViCLIP from scratch on the generated world.
+
+use super::{Context, output};
+use crate::platform::{ComputeDevice, DeviceName, block_on};
+use crate::train::{TrainConfig, run as train};
+use anyhow::Context as _;
+use std::path::PathBuf;
+
+/// Trains a small ViCLIP from scratch on the generated world and writes it as a model folder.
+///
+/// Two runs with equal settings see the same clips in the same order. The output folder holds the model, log.jsonl,
+/// results.json and, while training, a checkpoint that --resume continues from.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sgcr train --output models/mine
+  sgcr train --output models/tiny --steps 200 --batch 16 --vision-layers 2 --eval-clips 100
+  sgcr train --output models/mine --resume
+  sgcr train --config train.json --seed 2 --output models/second")]
+pub struct TrainArgs {
+    /// Folder to write
+    #[arg(long, short)]
+    output: PathBuf,
+    /// Settings as JSON (the run's own config.json of settings is one); flags win over it
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Continue from the output folder's checkpoint
+    #[arg(long)]
+    resume: bool,
+    /// Compute device: cpu, webgpu, cuda:N
+    #[arg(long, default_value = "cpu")]
+    device: DeviceName,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Declares [`Settings`]: every field of [`TrainConfig`] as a flag of the same name.
+macro_rules! settings {
+    ($($(#[$doc:meta])* $field:ident: $type:ty,)+) => {
+        /// What is not given keeps its default.
+        #[derive(Debug, clap::Args)]
+        struct Settings { $($(#[$doc])* #[arg(long)] $field: Option<$type>,)+ }
+
+        impl Settings {
+            /// The settings with these flags in place.
+            fn apply(&self, config: TrainConfig) -> TrainConfig {
+                TrainConfig { $($field: self.$field.unwrap_or(config.$field),)+ }
+            }
+        }
+    };
+}
+
+settings! {
+    /// Side of the square frames in pixels
+    image_size: usize,
+    /// Side of a patch in pixels
+    patch_size: usize,
+    /// Frames a clip
+    frames: usize,
+    /// Width of the video encoder
+    vision_width: usize,
+    /// Blocks of the video encoder
+    vision_layers: usize,
+    /// Heads of the video encoder
+    vision_heads: usize,
+    /// Width of the text encoder
+    text_width: usize,
+    /// Blocks of the text encoder
+    text_layers: usize,
+    /// Heads of the text encoder
+    text_heads: usize,
+    /// Tokens of a caption, its two marks included
+    context_length: usize,
+    /// Joint dimension
+    embed_dim: usize,
+    /// Clips a step
+    batch: usize,
+    /// Steps in all
+    steps: usize,
+    /// Highest learning rate (cosine to 0)
+    learning_rate: f64,
+    /// Share of the steps that warms up
+    warmup: f64,
+    /// Decoupled weight decay of the matrices
+    weight_decay: f64,
+    /// Largest global norm of the gradient; 0: no limit
+    clip_norm: f64,
+    /// Share of patch tokens hidden while training
+    mask_ratio: f64,
+    /// Share of the steps, at the end, that hide none
+    unmasked: f64,
+    /// Near-miss pairs of each clip a step; 0: plain captions only
+    near_misses: usize,
+    /// What everything random follows from
+    seed: u64,
+    /// Steps between two checkpoints; 0: none
+    checkpoint_every: usize,
+    /// Steps between two lines of the log
+    log_every: usize,
+    /// Fresh clips of each split that the finished model is tested on
+    eval_clips: usize,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Settings that make no sense, files that cannot be written, training that diverged,
+/// [`Error::Aborted`](crate::Error::Aborted) (the last checkpoint stays).
+pub fn run(args: &TrainArgs, context: &Context) -> anyhow::Result<()> {
+    let config = args.settings.apply(base(args)?);
+    let device = block_on(ComputeDevice::open(args.device))?;
+    let mut bars = context.bars();
+    let table = train(&config, device.device(), &args.output, args.resume, &mut bars, &context.abort)?;
+    bars.finish();
+    output::print(&table)
+}
+
+/// The settings file's, or the defaults.
+fn base(args: &TrainArgs) -> anyhow::Result<TrainConfig> {
+    let Some(path) = &args.config else { return Ok(TrainConfig::default()) };
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(serde_json::from_str(&text).map_err(crate::Error::json(path.display().to_string()))?)
+}

@@ -1,0 +1,134 @@
+//! `sgcr world`: clips of the generated world as files, and a model's accuracy on fresh ones.
+
+use super::input::ModelArgs;
+use super::{Context, output};
+use crate::eval::WorldEvaluation;
+use crate::event::{Abort, Event, Events as _};
+use crate::platform::{block_on, write_beside};
+use crate::video::encode::{self, Codec};
+use crate::world::{FPS, FRAMES, HEIGHT, Split, WIDTH, WorldClip, vidor_json};
+use std::path::{Path, PathBuf};
+
+/// Clips of the generated world.
+#[derive(Debug, clap::Args)]
+pub struct WorldArgs {
+    #[command(subcommand)]
+    verb: WorldVerb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum WorldVerb {
+    Write(WriteArgs),
+    Eval(EvalArgs),
+}
+
+/// Writes clips: a video, its scene graph in VidOR's layout, and its captions with near misses.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sgcr world write --seed 7 --output clips
+  sgcr world write --split compositional --count 20 --output clips --format mkv
+
+Each clip becomes world_SEED.webm, world_SEED.json (VidOR) and world_SEED.captions.json. The same seed gives the same
+frames everywhere; .mkv (FFV1) keeps them bit for bit.")]
+struct WriteArgs {
+    /// Seed of the first clip
+    #[arg(long, conflicts_with = "split")]
+    seed: Option<u64>,
+    /// Clips of a split from its first: train, validation, test, compositional
+    #[arg(long, value_parser = parse_split)]
+    split: Option<Split>,
+    /// How many clips
+    #[arg(long, default_value_t = 1)]
+    count: u64,
+    /// Folder to write into
+    #[arg(long, short)]
+    output: PathBuf,
+    /// webm (VP9), mp4 (H.264) or mkv (FFV1, lossless)
+    #[arg(long, default_value = "webm", value_parser = ["webm", "mp4", "mkv"])]
+    format: String,
+}
+
+/// Prints a model's accuracy on each kind of near miss over fresh clips.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sgcr world eval
+  sgcr world eval --model models/mine --split compositional --clips 2000 --json")]
+struct EvalArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Clips to use
+    #[arg(long, default_value_t = 1000)]
+    clips: u64,
+    /// Their split: train, validation, test, compositional
+    #[arg(long, default_value = "test", value_parser = parse_split)]
+    split: Split,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Files that cannot be written, a model that cannot be read, [`Error::Aborted`](crate::Error::Aborted).
+pub fn run(args: &WorldArgs, context: &Context) -> anyhow::Result<()> {
+    match &args.verb {
+        WorldVerb::Write(args) => write(args, context),
+        WorldVerb::Eval(args) => evaluate(args, context),
+    }
+}
+
+fn parse_split(name: &str) -> Result<Split, String> {
+    let names = || Split::ALL.map(Split::name).join(", ");
+    Split::ALL.into_iter().find(|split| split.name() == name).ok_or_else(|| format!("known are: {}", names()))
+}
+
+fn write(args: &WriteArgs, context: &Context) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&args.output).map_err(crate::Error::io("create", &args.output))?;
+    let first = args.seed.or_else(|| args.split.map(|split| split.seeds().start)).unwrap_or(0);
+    let mut bars = context.bars();
+    for done in 0..args.count {
+        context.abort.check()?;
+        write_clip(first + done, &args.output, &args.format, &context.abort)?;
+        bars.emit(Event::Progress { stage: "world", done: done + 1, total: args.count });
+    }
+    bars.finish();
+    output::print(&format!("{}: {} clip(s) from seed {first}", args.output.display(), args.count))
+}
+
+/// The three files of one clip.
+fn write_clip(seed: u64, folder: &Path, format: &str, abort: &Abort) -> anyhow::Result<()> {
+    let clip = WorldClip::from_seed(seed);
+    let frames = clip.render(&(0..FRAMES).collect::<Vec<_>>());
+    let path = folder.join(format!("world_{seed}.{format}"));
+    let frames = (0..frames.count()).map(|index| frames.frame(index));
+    encode::write(&path, Codec::of(&path)?, (WIDTH, HEIGHT), FPS as f64, frames, abort)?;
+    let graph = serde_json::to_vec_pretty(&vidor_json(&clip.graph))?;
+    write_beside(&folder.join(format!("world_{seed}.json")), &graph)?;
+    let misses = clip.near_misses();
+    let misses: Vec<_> = misses
+        .iter()
+        .map(|miss| serde_json::json!({"kind": miss.kind.name(), "positive": miss.positive, "negative": miss.negative}))
+        .collect();
+    let captions = serde_json::json!({"seed": seed, "captions": clip.captions(), "near_misses": misses});
+    write_beside(&folder.join(format!("world_{seed}.captions.json")), &serde_json::to_vec_pretty(&captions)?)?;
+    Ok(())
+}
+
+fn evaluate(args: &EvalArgs, context: &Context) -> anyhow::Result<()> {
+    let session = args.model.open(context)?;
+    let evaluation = WorldEvaluation {
+        model: session.model(),
+        tokenizer: session.tokenizer()?,
+        preprocess: session.preprocess(),
+        device: session.device().device(),
+    };
+    let mut bars = context.bars();
+    let table = block_on(evaluation.near_misses(args.split, 0..args.clips, &mut bars, &context.abort))?;
+    bars.finish();
+    if args.json {
+        let name = args.split.name();
+        return output::print_json(&serde_json::json!({"split": name, "clips": args.clips, "kinds": table.to_json()}));
+    }
+    output::print(&format!("{} clips of the generated world's {} split\n{table}", args.clips, args.split.name()))
+}
