@@ -40,6 +40,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found a difference, 130 s
 Messages of the program itself: set SGCR_LOG=debug.";
 
 #[derive(Debug, clap::Subcommand)]
+#[allow(clippy::large_enum_variant)] // One a process.
 enum Verb {
     Score(score::ScoreArgs),
     Embed(embed::EmbedArgs),

@@ -1,5 +1,7 @@
 //! The `sgcr` program as a user runs it, on the reference fixtures and real clips.
 
+#![allow(clippy::unwrap_used)] // A test or bench that fails may panic.
+
 use safetensors::SafeTensors;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

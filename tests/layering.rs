@@ -1,6 +1,8 @@
 //! The layer table of ARCHITECTURE.md, held against every `use crate::` line: a module may use its own layer's modules
 //! named to its right, never one to its left.
 
+#![allow(clippy::unwrap_used)] // A test or bench that fails may panic.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
