@@ -31,7 +31,7 @@ crate::source::native_only! {
     pub use write::{ModelWriter, SHARD_BYTES, WriteReport};
 }
 crate::source::page_only! {
-    #[path = "no_checkpoint.rs"]
+    #[path = "weights/no_checkpoint.rs"]
     mod checkpoint;
 }
 
