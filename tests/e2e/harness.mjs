@@ -118,6 +118,14 @@ function metadata() {
   return JSON.parse(execFileSync("cargo", ["metadata", "--format-version", "1", "--no-deps"], { cwd: root, encoding: "utf8" }));
 }
 
+/** The fixture viclip_tiny with CLIP's tokenizer as a model folder. */
+export function convertTiny(output) {
+  const tiny = join(fixtures, "viclip_tiny");
+  const checkpoint = ["--checkpoint", join(tiny, "checkpoint.safetensors"), "--config", join(tiny, "config.json")];
+  const tokenizer = ["--tokenizer", join(fixtures, "clip_tokenizer", "bpe_simple_vocab_16e6.txt.gz")];
+  sgcr("convert", ...checkpoint, ...tokenizer, "--no-reference", "--output", output);
+}
+
 /** A temporary folder that goes away with the test. */
 export function temporaryFolder(t) {
   const folder = mkdtempSync(join(tmpdir(), "sgcr-e2e-"));

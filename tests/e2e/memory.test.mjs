@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { SUB_PATH, fixtures, launch, openPage, path, serve, sgcr, temporaryFolder } from "./harness.mjs";
+import { SUB_PATH, convertTiny, launch, openPage, path, serve, temporaryFolder } from "./harness.mjs";
 
 const ENCODES = 200;
 /** Sizes are compared from here on: pools and caches are filled by then. */
@@ -34,9 +34,7 @@ function countBuffers() {
 for (const device of ["webgpu", "cpu"]) {
   test(`${ENCODES} encodes and disposals leave memory flat (${device})`, async (t) => {
     const models = temporaryFolder(t);
-    const tokenizer = join(fixtures, "clip_tokenizer", "bpe_simple_vocab_16e6.txt.gz");
-    const checkpoint = join(fixtures, "viclip_tiny", "checkpoint.safetensors");
-    sgcr("convert", "--checkpoint", checkpoint, "--tokenizer", tokenizer, "--output", join(models, "tiny"));
+    convertTiny(join(models, "tiny"));
     const server = await serve({ [SUB_PATH]: path("www", "dist"), "/models/": models, "/e2e/": path("tests", "e2e") });
     const browser = await launch({ args: ["--js-flags=--expose-gc"] });
     t.after(async () => {
