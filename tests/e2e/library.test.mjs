@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import {
@@ -32,7 +33,8 @@ let models;
 const hooks = {};
 
 before(async () => {
-  models = temporaryFolder({ after });
+  // Not temporaryFolder: what is registered inside `before` runs when `before` ends.
+  models = mkdtempSync(join(tmpdir(), "sgcr-e2e-"));
   convertTiny(join(models, "tiny"));
   const folders = { [SUB_PATH]: path("www", "dist"), "/models/": models, "/fixtures/": fixtures, "/e2e/": path("tests", "e2e") };
   server = await serve(folders, hooks);
@@ -42,6 +44,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await server?.close();
+  if (models) rmSync(models, { recursive: true, force: true });
 });
 
 /** A page with nothing on it, with the library under `window.sgcr`. */
