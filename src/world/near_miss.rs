@@ -207,37 +207,30 @@ impl Material<'_> {
     }
 
     /// Two events of one agent, the first telling who is meant; the wrong one tells of somebody else's part in another
-    /// event, or in the same: "the one chased by the fox" against "the one that chases the rabbit".
+    /// event, or in the same: "the one chased by the fox" against "the one that chases the rabbit". Both name equally
+    /// many of the cast: or the caption that names more of those to be seen would win unread.
     fn coreference(&self, random: &mut Random) -> Option<Pair> {
         let deed = self.event(random)?;
         let (mut clues, mut decoys) = (Vec::new(), Vec::new());
         for event in self.script.events.iter().filter(|event| *event != deed) {
-            for (tid, passive) in [(event.subject, false), (event.object, true)] {
+            for (tid, named, passive) in [(event.subject, event.object, false), (event.object, event.subject, true)] {
                 let tellable = self.look(tid).kind.is_actor() && (!passive || event.predicate.passive().is_some());
-                // Decoys are rarer in the passive, clues in the active: evened out, or the voice would tell.
                 let own = tid == deed.subject;
-                let share = if passive != own {
-                    100
-                } else if own {
-                    45
-                } else {
-                    65
-                };
-                let share = share * if event.predicate == Predicate::PickUp && own { 60 } else { 100 } / 100;
+                let clue = (clue_share(event.predicate, own, passive), self.clue(event, passive), named == deed.object);
                 if tellable && own && event.frames.start < deed.frames.start {
-                    clues.push((share, self.clue(event, passive)));
+                    clues.push(clue);
                 } else if tellable && !own {
-                    decoys.push((share, self.clue(event, passive)));
+                    decoys.push(clue);
                 }
             }
         }
+        let pairs = clues.iter().flat_map(|clue| decoys.iter().map(move |decoy| (clue, decoy)));
+        let (weights, pairs): (Vec<u32>, Vec<(Claim, Claim)>) =
+            pairs.filter(|(a, b)| a.2 == b.2).map(|(a, b)| (a.0 * b.0, (a.1, b.1))).unzip();
+        let (clue, decoy) = *pairs.get(random.weighted(&weights))?;
         let said = Claim { subject: Role::TheOne, ..self.claim(deed) };
-        let mut told = |clues: &[(u32, Claim)]| {
-            let weights: Vec<u32> = clues.iter().map(|(share, _)| *share).collect();
-            let (_, clue) = clues.get(random.weighted(&weights))?;
-            Some(Statement { claims: vec![*clue, said] })
-        };
-        Some((told(&clues)?, told(&decoys)?))
+        let told = |clue| Statement { claims: vec![clue, said] };
+        Some((told(clue), told(decoy)))
     }
 
     fn clue(&self, event: &Event, passive: bool) -> Claim {
@@ -343,6 +336,17 @@ const fn share(predicate: Predicate) -> [u32; 2] {
         Predicate::NextTo => [60, 100],
         Predicate::Inside => [50, 100],
         Predicate::Chase | Predicate::LeftOf | Predicate::RightOf => [100, 100],
+    }
+}
+
+/// How readily an event serves as a clue to the agent (`own`) or to somebody else. Decoys are rarer in the passive, clues
+/// in the active: evened out by counting, or the voice would tell.
+const fn clue_share(predicate: Predicate, own: bool, passive: bool) -> u32 {
+    match (passive == own, own) {
+        (false, true) if matches!(predicate, Predicate::PickUp) => 60,
+        (false, _) => 100,
+        (true, true) => 45,
+        (true, false) => 65,
     }
 }
 

@@ -333,11 +333,40 @@ fn everything_occurs_and_words_alone_do_not_tell() {
         assert!(share(predicate.name()) > 0.08, "{}: {counts:?}", predicate.name());
     }
     for kind in NearMissKind::ALL {
-        assert!(share(kind.name()) > 0.6, "{}: {counts:?}", kind.name());
+        // Co-reference asks much of a clip: two deeds of one, and a like deed of another.
+        let least = if kind == NearMissKind::AgentCoreference { 0.3 } else { 0.6 };
+        assert!(share(kind.name()) > least, "{}: {counts:?}", kind.name());
     }
     for pairs_of_words in [false, true] {
         let (right, all) = text_only_accuracy(&misses, pairs_of_words)["all"];
         assert!(right * 100 < all * 60, "{right} of {all}");
+    }
+}
+
+/// Of who is to be seen alone, without who does what: the caption that names more of the cast would win.
+#[test]
+fn the_cast_alone_does_not_tell() {
+    let mut points: BTreeMap<NearMissKind, (usize, usize)> = BTreeMap::new();
+    for clip in clips(500) {
+        let named = |caption: &str| {
+            let words: Vec<&str> = caption.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+            let told = words.windows(2).map(|pair| (pair[0], pair[1])).collect::<BTreeSet<_>>();
+            let color = |track: &crate::graph::Track| track.attributes["color"].clone();
+            clip.graph.tracks.iter().filter(|track| told.contains(&(color(track).as_str(), &track.category))).count()
+        };
+        for miss in clip.near_misses() {
+            let (right, wrong) = (named(&miss.positive), named(&miss.negative));
+            let entry = points.entry(miss.kind).or_default();
+            *entry = (entry.0 + usize::from(right >= wrong) + usize::from(right > wrong), entry.1 + 2);
+        }
+    }
+    for (kind, (right, all)) in &points {
+        let share = 100 * right / all;
+        if *kind == NearMissKind::AgentIdentification {
+            assert!(share > 95, "{points:?}");
+        } else {
+            assert!((45..=55).contains(&share), "{kind:?} {share}: {points:?}");
+        }
     }
 }
 
@@ -349,7 +378,7 @@ fn clips_stay_what_they_were() {
         (0, "1207e3cef29fa22f1e0c54a41eb4ad06a2ed81e4d2c0bb4715d67c200a57ba0c"),
         (1_000_000_000, "c7e55dbe62ceaec5e80faaf9ea65bae6cd76b8a1aee9db9bbe8ff2817a5c1881"),
         (2_000_000_000, "cf08a4c65596b9cd3d7948bcf6cbd30ed5b89ba0292119e3da9f07a65008bc40"),
-        (3_000_000_000, "3b8230ebfa24454036cb6e7712c6c83ebb161064a660696a6b76f337b1cc6128"),
+        (3_000_000_000, "a4664bfe195acdf50b5640b19e3dab370ac08f22b2bb843bb3f0c1da0cee4313"),
     ];
     for (seed, fingerprint) in known {
         assert_eq!(WorldClip::from_seed(seed).fingerprint(), fingerprint, "seed {seed}");
