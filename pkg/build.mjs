@@ -49,7 +49,7 @@ function buildWasm() {
   const { target_directory: folder } = JSON.parse(read("cargo", ["metadata", "--format-version", "1", "--no-deps"]));
   const module = join(folder, target, profile, "sgcr.wasm");
   const out = join(pkg, "wasm");
-  run("wasm-bindgen", [module, "--target", "web", "--out-dir", out, "--out-name", "sgcr"]);
+  run("wasm-bindgen", [module, "--target", "web", "--out-dir", out, "--out-name", "sgcr", "--remove-name-section"]);
   const built = join(out, "sgcr_bg.wasm");
   if (options.has("--shrink")) {
     const wasmOpt = join(pkg, "node_modules", "binaryen", "bin", "wasm-opt");

@@ -33,16 +33,17 @@ pub fn convert_checkpoint(
         Some(TokenizerFile::Merges(merges)) => Some(Tokenizer::clip_from_merges(&merges)?),
         None => None,
     };
-    let report = convert(&options, events, abort)?;
-    if !skip_reference {
-        let session = block_on(async {
-            let folder = DiskFolder::open(&options.output)?;
-            Session::open(folder, ComputeDevice::cpu(), Dtype::F32, &mut Silent, abort).await
+    convert(&options, events, abort, |folder| {
+        if skip_reference {
+            return Ok(());
+        }
+        let reference = block_on(async {
+            let folder = DiskFolder::open(folder)?;
+            let session = Session::open(folder, ComputeDevice::cpu(), Dtype::F32, &mut Silent, abort).await?;
+            make_reference(&session).await
         })?;
-        let reference = block_on(make_reference(&session))?;
-        write_beside(&options.output.join(REFERENCE_FILE), &reference.to_bytes()?)?;
-    }
-    Ok(report)
+        write_beside(&folder.join(REFERENCE_FILE), &reference.to_bytes()?)
+    })
 }
 
 /// Compares a loaded model with the reference outputs its folder holds. `None` where it holds none.

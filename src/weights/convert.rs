@@ -76,12 +76,18 @@ pub struct ConvertReport {
     pub left_out: Vec<String>,
 }
 
-/// Converts a checkpoint. Names, shapes and configs are checked before anything is written.
+/// Converts a checkpoint. Names, shapes and configs are checked before anything is written; `finish` may add files to the
+/// folder (its place until then is the argument) before it appears at its place.
 ///
 /// # Errors
-/// Those of [`Checkpoint::open`], [`check_tensors`], [`infer_config`], the config readers and [`ModelWriter::write`];
+/// Those of `finish`, [`Checkpoint::open`], [`check_tensors`], [`infer_config`], the config readers and [`ModelWriter::write`];
 /// [`Error::InvalidInput`] where the checkpoint lies in the folder that would be replaced.
-pub fn convert(options: &ConvertOptions, events: &mut impl Events, abort: &Abort) -> Result<ConvertReport> {
+pub fn convert(
+    options: &ConvertOptions,
+    events: &mut impl Events,
+    abort: &Abort,
+    finish: impl FnOnce(&Path) -> Result<()>,
+) -> Result<ConvertReport> {
     refuse_checkpoint_in_output(options)?;
     let mut source = Merged::open(options)?;
     let (config, text, config_source) = match &options.config {
@@ -110,7 +116,7 @@ pub fn convert(options: &ConvertOptions, events: &mut impl Events, abort: &Abort
         shard_bytes: options.shard_bytes,
         overwrite: options.overwrite,
     };
-    let written = writer.write(&options.output, &source, events, abort)?;
+    let written = writer.write_then(&options.output, &source, events, abort, finish)?;
     Ok(ConvertReport { written, config, config_source, left_out: source.left_out })
 }
 
@@ -255,7 +261,7 @@ mod tests {
     }
 
     fn run(options: &ConvertOptions) -> Result<ConvertReport> {
-        convert(options, &mut Silent, &Abort::default())
+        convert(options, &mut Silent, &Abort::default(), |_| Ok(()))
     }
 
     fn read(folder: &Path) -> BTreeMap<String, HostTensor> {

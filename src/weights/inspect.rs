@@ -179,7 +179,7 @@ mod tests {
         let mut options = ConvertOptions::new("tests/fixtures/viclip_tiny_ids/checkpoint.pth", parent.path().join("m"));
         options.config = Some("tests/fixtures/viclip_tiny_ids/config.json".into());
         options.shard_bytes = 200_000;
-        convert(&options, &mut Silent, &Abort::default()).unwrap();
+        convert(&options, &mut Silent, &Abort::default(), |_| Ok(())).unwrap();
         let verdicts = || -> Vec<_> {
             inspect(&options.output).unwrap().files.iter().filter_map(|file| file.matches_index).collect()
         };

@@ -70,6 +70,21 @@ impl ModelWriter<'_> {
         events: &mut impl Events,
         abort: &Abort,
     ) -> Result<WriteReport> {
+        self.write_then(output, source, events, abort, |_| Ok(()))
+    }
+
+    /// [`Self::write`], with `finish` adding to the folder (its place until then is the argument) before it appears.
+    ///
+    /// # Errors
+    /// As [`Self::write`], and those of `finish`.
+    pub fn write_then(
+        &self,
+        output: &Path,
+        source: &dyn TensorSource,
+        events: &mut impl Events,
+        abort: &Abort,
+        finish: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<WriteReport> {
         self.check_output(output)?;
         let parent = parent_of(output);
         std::fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
@@ -85,6 +100,7 @@ impl ModelWriter<'_> {
         if let Some(tokenizer) = self.tokenizer_json {
             write_file(&folder.join(TOKENIZER_FILE), tokenizer.as_bytes())?;
         }
+        finish(&folder)?;
         put_in_place(&folder, output, &staging.path().join("replaced"))?;
         Ok(WriteReport { folder: output.to_owned(), ..report })
     }
@@ -282,6 +298,16 @@ mod tests {
     }
 
     fn write(output: &Path, source: &Synthetic, shard_bytes: u64, overwrite: bool) -> Result<WriteReport> {
+        write_then(output, source, shard_bytes, overwrite, |_| Ok(()))
+    }
+
+    fn write_then(
+        output: &Path,
+        source: &Synthetic,
+        shard_bytes: u64,
+        overwrite: bool,
+        finish: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<WriteReport> {
         ModelWriter {
             config: &ModelConfig::viclip_b16(),
             preprocess: &PreprocessConfig::viclip(224, 8),
@@ -290,7 +316,7 @@ mod tests {
             shard_bytes,
             overwrite,
         }
-        .write(output, source, &mut Silent, &Abort::default())
+        .write_then(output, source, &mut Silent, &Abort::default(), finish)
     }
 
     fn entries(folder: &Path) -> Vec<String> {
@@ -352,6 +378,10 @@ mod tests {
         let mut source = Synthetic::new(&[("a", &[1000]), ("b", &[1000]), ("c", &[1000])]);
         source.broken = Some("c");
         assert_eq!(write(&output, &source, 5000, false).unwrap_err().code(), "non-finite");
+        assert!(entries(parent.path()).is_empty());
+        // Nor where what is to be added at the end fails.
+        source.broken = None;
+        assert!(write_then(&output, &source, SHARD_BYTES, false, |_| Err(Error::Aborted)).is_err());
         assert!(entries(parent.path()).is_empty());
         // Nor is a folder touched that was to be replaced.
         source.broken = None;
