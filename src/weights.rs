@@ -12,7 +12,6 @@ mod infer;
 mod layout;
 pub mod module;
 mod names;
-mod pickle;
 mod reference;
 mod safetensors_file;
 mod stream;
@@ -22,6 +21,7 @@ crate::source::native_only! {
     mod checkpoint;
     mod convert;
     mod inspect;
+    mod pickle;
     mod pytorch;
     mod write;
 

@@ -20,5 +20,5 @@ export function isDeviceFault(error: SgcrError): boolean {
 
 /** The notice that "auto" gives when it takes the CPU. */
 export function fallbackNotice(reason: string): Notice {
-  return { code: "device-fallback", message: `Running on the CPU, which is slower: ${reason}` };
+  return { code: "device-fallback", message: `Running on the CPU: ${reason}` };
 }

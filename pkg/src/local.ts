@@ -259,6 +259,12 @@ class Opening {
   async #onDevices(from: ModelBlobs | string): Promise<WasmEngine> {
     const choice: DeviceChoice = this.options.device ?? "auto";
     if (choice !== "auto") return this.#onDevice(choice, from);
+    const { webgpuDrawback } = await import("./probe.js");
+    const drawback = await webgpuDrawback();
+    if (drawback) {
+      this.notice(fallbackNotice(drawback));
+      return this.#onDevice("cpu", from);
+    }
     try {
       return await this.#onDevice("webgpu", from);
     } catch (error) {

@@ -1,6 +1,7 @@
 /** RGBA bytes of whatever holds a picture in a browser. */
 
 import { DecodeError } from "./errors.js";
+import { rgbaOf } from "./yuv.js";
 
 /** A frame's bytes: `[height, width, 4]`. */
 export interface Pixels {
@@ -17,6 +18,8 @@ export async function framePixels(frame: VideoFrame): Promise<Pixels> {
   const rect = frame.visibleRect;
   const width = rect?.width ?? frame.codedWidth;
   const height = rect?.height ?? frame.codedHeight;
+  const planes = await planarPixels(frame, width, height);
+  if (planes) return planes;
   try {
     const data = new Uint8Array(width * height * 4);
     await frame.copyTo(data, { format: "RGBA", layout: [{ offset: 0, stride: width * 4 }], ...(rect ? { rect } : {}) });
@@ -25,6 +28,16 @@ export async function framePixels(frame: VideoFrame): Promise<Pixels> {
     // Browsers from before copyTo could convert.
     return drawnPixels(frame, width, height);
   }
+}
+
+/** Null for formats that the browser must convert: RGB, 4:2:2, 4:4:4, more than 8 bits, or hidden on the GPU. */
+async function planarPixels(frame: VideoFrame, width: number, height: number): Promise<Pixels | null> {
+  const { format, colorSpace } = frame;
+  if (format !== "I420" && format !== "NV12") return null;
+  const bytes = new Uint8Array(frame.allocationSize());
+  const planes = await frame.copyTo(bytes);
+  const { matrix, fullRange } = colorSpace;
+  return { width, height, data: rgbaOf({ format, width, height, bytes, planes, matrix, fullRange: fullRange === true }) };
 }
 
 function drawnPixels(frame: VideoFrame, width: number, height: number): Pixels {

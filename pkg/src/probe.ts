@@ -70,9 +70,24 @@ const NO_ADAPTER =
   "the browser has WebGPU but gives no GPU adapter: the GPU or its driver is blocked or missing; update the driver, or look at chrome://gpu";
 const NOT_SECURE = "WebGPU needs https (or localhost); this page came by plain http";
 
+const IMITATED = "this browser has no GPU and imitates one on the CPU, which takes several times as long";
+
 /** Why there is no WebGPU here, or null where there is. */
 export async function webgpuAbsence(): Promise<string | null> {
   return (await findAdapter()).reason;
+}
+
+/** Why "auto" had better take the CPU, or null where WebGPU is a real GPU's. */
+export async function webgpuDrawback(): Promise<string | null> {
+  const { adapter, reason } = await findAdapter();
+  return adapter && isSoftware(adapter.info) ? IMITATED : reason;
+}
+
+const adapterName = (info?: GPUAdapterInfo): string =>
+  [info?.vendor, info?.architecture, info?.description].filter((word) => word).join(" ");
+
+function isSoftware(info?: GPUAdapterInfo): boolean {
+  return info?.isFallbackAdapter === true || /swiftshader|llvmpipe|basic render/i.test(adapterName(info));
 }
 
 async function findAdapter(): Promise<{ adapter: GPUAdapter | null; reason: string | null }> {
@@ -89,14 +104,11 @@ async function findAdapter(): Promise<{ adapter: GPUAdapter | null; reason: stri
 
 async function probeWebGpu(): Promise<WebGpuProbe> {
   const { adapter, reason } = await findAdapter();
-  const info = adapter?.info;
-  const words = [info?.vendor, info?.architecture, info?.description].filter((word) => word);
-  const name = words.join(" ");
   return {
     available: adapter !== null,
     reason,
-    adapter: name,
-    software: info?.isFallbackAdapter === true || /swiftshader|llvmpipe|basic render/i.test(name),
+    adapter: adapterName(adapter?.info),
+    software: isSoftware(adapter?.info),
     f16: adapter?.features.has("shader-f16") ?? false,
     subgroups: adapter?.features.has("subgroups") ?? false,
     maxBufferBytes: adapter?.limits.maxBufferSize ?? 0,
@@ -129,8 +141,9 @@ export async function probe(): Promise<Probe> {
   const advice: string[] = [];
   if (!wasmSimd) advice.push("This browser has no WebAssembly SIMD, which the engine needs; use a current browser.");
   if (webgpu.reason) advice.push(`The engine runs on the CPU: ${webgpu.reason}.`);
-  else if (webgpu.software) advice.push("This browser imitates a GPU on the CPU; device \"cpu\" may be faster.");
+  else if (webgpu.software) advice.push(`The engine runs on the CPU: ${IMITATED}.`);
   if (!video.available) advice.push("This browser has no WebCodecs: video files cannot be decoded here.");
   if (!storage.available) advice.push("The browser keeps no data for this page: weights are downloaded at each visit.");
-  return { webgpu, wasmSimd, video, storage, device: wasmSimd ? (webgpu.available ? "webgpu" : "cpu") : null, advice };
+  const gpu = webgpu.available && !webgpu.software;
+  return { webgpu, wasmSimd, video, storage, device: wasmSimd ? (gpu ? "webgpu" : "cpu") : null, advice };
 }

@@ -9,7 +9,7 @@ export type VideoInput = Blob | URL | string | readonly VideoFrame[] | readonly 
  */
 export type ModelSource = string | URL | readonly File[] | Readonly<Record<string, Blob>>;
 
-/** Compute devices an engine can use; "auto" takes WebGPU where it works and computes right, the CPU elsewhere. */
+/** Compute devices an engine can use; "auto" takes WebGPU on a real GPU that computes right, the CPU elsewhere. */
 export type DeviceChoice = "auto" | "webgpu" | "cpu";
 
 /** How frames are picked from a clip. */

@@ -70,6 +70,17 @@ export async function openFile(source: Blob | URL | string, signal: AbortSignal 
   }
 }
 
+/** What files mean that do not name their colours: BT.601, as the native decoder has it (browsers would take BT.709). */
+const UNTOLD_COLORS: VideoColorSpaceInit = { matrix: "smpte170m", primaries: "smpte170m", transfer: "smpte170m", fullRange: false };
+
+/** The decoder is told the colours that neither container nor bitstream name. */
+async function nameColors(track: InputVideoTrack): Promise<void> {
+  const config = await track.getDecoderConfig();
+  if (!config || config.colorSpace?.matrix) return;
+  const colorSpace = { ...UNTOLD_COLORS, fullRange: config.colorSpace?.fullRange ?? false };
+  track.getDecoderConfig = () => Promise.resolve({ ...config, colorSpace });
+}
+
 async function openTrack(
   input: Input,
   name: string,
@@ -86,6 +97,7 @@ async function openTrack(
   if (!(await track.canDecode())) {
     throw new UnsupportedVideoError(`this browser cannot decode the codec of ${name} (${codec ?? "unknown"}); ${CONVERT}`);
   }
+  await nameColors(track);
   const times = await shownTimes(track, signal);
   const first = times[0];
   const last = times.at(-1);

@@ -22,7 +22,7 @@ after(async () => {
 });
 
 const url = () => server.url + SUB_PATH;
-const scored = (page) => page.locator("#verdict:not(:empty)").waitFor({ timeout: 2 * MINUTE });
+const scored = (page) => page.locator("#verdict:not(:empty)").waitFor({ timeout: 4 * MINUTE });
 
 async function shot(page, name) {
   if (screenshots) await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
@@ -36,7 +36,8 @@ test("the shipped model loads, draws a clip and scores its captions; no other se
   });
   await page.goto(url());
   await scored(page);
-  assert.match(await page.locator("#engine-line").textContent(), /WebGPU.*ViCLIP at \d+ pixels.*Self-test passed/);
+  assert.match(await page.locator("#engine-line").textContent(), /^CPU.*ViCLIP at \d+ pixels/);
+  assert.match(await page.locator(".card.notice").textContent(), /Running on the CPU.*imitates/s);
   assert.match(await page.locator("#timeline-text").textContent(), /The model sees \d+ of 32 frames/);
   const shares = await page.locator(".share dd").allTextContents();
   assert.equal(shares.length, 2);
@@ -63,6 +64,22 @@ test("the shipped model loads, draws a clip and scores its captions; no other se
   assert.equal(await picture(), first);
   assert.deepEqual(problems, []);
   assert.deepEqual(strangers, []);
+  await context.close();
+});
+
+test("asked for WebGPU, the same clip is scored there, after a self-test", async () => {
+  const { context, page, problems } = await openPage(browser, url(), { viewport: { width: 1280, height: 900 } });
+  await scored(page);
+  const shares = () => page.locator(".share dd").allTextContents();
+  const onCpu = await shares();
+  await page.locator("#own-model summary").click();
+  await page.locator("#device").selectOption("webgpu");
+  await page.locator("#engine-line", { hasText: "WebGPU" }).waitFor({ timeout: 2 * MINUTE });
+  assert.match(await page.locator("#engine-line").textContent(), /^WebGPU.*Self-test passed/);
+  await scored(page);
+  assert.deepEqual(await shares(), onCpu);
+  await shot(page, "webgpu");
+  assert.deepEqual(problems, []);
   await context.close();
 });
 

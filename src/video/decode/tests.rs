@@ -67,10 +67,10 @@ fn the_two_codings_of_one_clip_show_the_same_picture() {
 #[test]
 fn colours_are_those_of_the_matrix() {
     let folder = tempfile::tempdir().unwrap();
-    // An untagged file takes BT.601 below 720 rows and BT.709 from there on; a tagged one its tag.
+    // An untagged file takes BT.601, a tagged one its tag.
     for (name, size, matrix, tags) in [
         ("sd.mkv", "64x48", "bt601", ""),
-        ("hd.mkv", "64x720", "bt709", ""),
+        ("hd.mkv", "64x720", "bt601", ""),
         ("tagged.mkv", "64x48", "bt709", "-colorspace bt709"),
     ] {
         let path = folder.path().join(name);

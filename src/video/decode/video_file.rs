@@ -13,16 +13,11 @@ use std::process::{Command, Stdio};
 
 /// Pieces in which texts are read.
 const TEXT: usize = 64 << 10;
-/// Rows from which on a video that does not name its colour matrix is taken for BT.709, below for BT.601: what Chromium
-/// assumes, so that native and page see the same colours.
-const HD_ROWS: usize = 720;
-
 /// A video file. Nothing is decoded but to count the frames; each [`read`](FrameSource::read) runs ffmpeg once.
 #[derive(Debug)]
 pub struct VideoFile {
     path: PathBuf,
     info: VideoInfo,
-    color_matrix: &'static str,
     abort: Abort,
 }
 
@@ -49,7 +44,6 @@ struct Stream {
     avg_frame_rate: String,
     #[serde(default)]
     r_frame_rate: String,
-    color_space: Option<String>,
     #[serde(default)]
     side_data_list: Vec<SideData>,
 }
@@ -76,21 +70,19 @@ impl VideoFile {
         // ffmpeg turns the picture upright before our filters see it.
         let (width, height) =
             if quarter_turned { (stream.height, stream.width) } else { (stream.width, stream.height) };
-        let untold = matches!(stream.color_space.as_deref(), None | Some("unknown" | "unspecified" | "reserved"));
-        let color_matrix = if untold && height >= HD_ROWS { "bt709" } else { "auto" };
         let fps = rate(&stream.avg_frame_rate).or_else(|| rate(&stream.r_frame_rate));
         let info = VideoInfo { frame_count, fps, width, height };
-        Ok(Self { path: path.to_owned(), info, color_matrix, abort: abort.clone() })
+        Ok(Self { path: path.to_owned(), info, abort: abort.clone() })
     }
 
     fn command(&self, wanted: &[usize]) -> Command {
         let VideoInfo { width, height, .. } = self.info;
-        // Bilinear chroma and accurate rounding, the same on every CPU.
-        let flags = "bilinear+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact";
+        // Each pixel with the chroma sample it shares, accurately rounded: what the page does too (pkg/src/yuv.ts). `auto` is the file's matrix, and BT.601 where it
+        // tells none: as decord and OpenCV have it, with which the published models were trained and tested.
+        let flags = "neighbor+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact";
         let filter = format!(
-            "select='{}',scale={width}:{height}:flags={flags}:in_color_matrix={},format=rgb24",
-            selection(wanted),
-            self.color_matrix
+            "select='{}',scale={width}:{height}:flags={flags}:in_color_matrix=auto,format=rgb24",
+            selection(wanted)
         );
         let mut command = decoder(&self.path);
         command.args(["-vf", &filter, "-frames:v", &wanted.len().to_string()]);
@@ -165,8 +157,7 @@ fn decoder(path: &Path) -> Command {
 
 fn probe(path: &Path, abort: &Abort) -> Result<Stream> {
     let file = path.display().to_string();
-    let entries =
-        "stream=width,height,avg_frame_rate,r_frame_rate,color_space:stream_side_data=rotation:format=format_name";
+    let entries = "stream=width,height,avg_frame_rate,r_frame_rate:stream_side_data=rotation:format=format_name";
     let mut command = Command::new("ffprobe");
     command.stdin(Stdio::null()).args(["-v", "error", "-protocol_whitelist", "file", "-select_streams", "V:0"]);
     command.args(["-show_entries", entries, "-of", "json"]).arg(address(path));
