@@ -8,27 +8,29 @@ import { launch, path, serve } from "../e2e/harness.mjs";
 import { GOAL, MODULE, sizes } from "../../pkg/size.mjs";
 import { checkAgreement } from "./page/agreement.mjs";
 import { measure } from "./page/measure.mjs";
-import { ratios, report } from "./page/report.mjs";
+import { ratios, report, sizeReport } from "./page/report.mjs";
 
 const HELP = `npm run bench -- [options]
-  --layers N    transformer blocks of the twelve (default 1: the software GPU of a headless Chromium is slow)
+  --layers N    transformer blocks of the twelve (default 1: a headless Chromium's software GPU takes minutes)
   --frames N    frames of the clip (default 8)
+  --webgpu-frames N   the same on WebGPU (default 2: see above)
   --repeats N   measured runs of each contestant (default 5)
   --minutes N   begin no further run that would end later; one each is measured in any case (default 12)
   --devices L   "webgpu,cpu" (default), or one of them
   --seed N      of the random weights (default 1)
   --json FILE   write everything measured there, too
-  --no-sizes    leave out the sizes of the wasm files (compressing takes a minute)`;
+  --no-sizes    leave out the sizes of the wasm files (compressing takes minutes)`;
 
 const SHAPE = { size: 224, width: 768, heads: 12, patch: 16 };
 const ORT = path("pkg", "node_modules", "onnxruntime-web", "dist");
 const ORT_WASM = { webgpu: "ort-wasm-simd-threaded.asyncify.wasm", cpu: "ort-wasm-simd-threaded.wasm" };
+const tell = (text) => process.stderr.write(`${text}\n`);
 
 function options() {
   const text = (value) => ({ type: "string", default: value });
   const { values } = parseArgs({
     options: {
-      layers: text("1"), frames: text("8"), repeats: text("5"), minutes: text("12"), devices: text("webgpu,cpu"), seed: text("1"),
+      layers: text("1"), frames: text("8"), "webgpu-frames": text("2"), repeats: text("5"), minutes: text("12"), devices: text("webgpu,cpu"), seed: text("1"),
       json: { type: "string" }, "no-sizes": { type: "boolean" }, help: { type: "boolean", short: "h" },
     },
   });
@@ -36,7 +38,7 @@ function options() {
     console.log(HELP);
     process.exit(0);
   }
-  for (const name of ["layers", "frames", "repeats", "minutes", "seed"]) {
+  for (const name of ["layers", "frames", "webgpu-frames", "repeats", "minutes", "seed"]) {
     const number = Number(values[name]);
     if (!Number.isInteger(number) || number < 1) throw new Error(`--${name} ${values[name]}: give a whole number from 1`);
     values[name] = number;
@@ -47,49 +49,53 @@ function options() {
   return values;
 }
 
-/** One model for all, in a temporary folder. */
-function makeModels(folder, { layers, frames, seed }) {
+/** One model for all contestants of a device, in `folder`. */
+function makeModels(folder, numbers) {
   const python = process.env.SGCR_BENCH_PYTHON ?? "python3";
-  const numbers = { layers, frames, seed, ...SHAPE };
   const args = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
   execFileSync(python, ["-B", path("tests", "bench", "page", "make_models.py"), "--output", folder, ...args], { stdio: "inherit" });
 }
 
-async function main() {
-  const { layers, frames, repeats, minutes, devices, seed, json, ...rest } = options();
-  if (!existsSync(MODULE)) throw new Error("the module is not built: run `npm run build` first");
-  const tell = (text) => process.stderr.write(`${text}\n`);
+/** All that is measured in the browser, from the models to the check that they computed the same. */
+async function measureAll({ layers, seed, repeats, minutes, devices, ...frames }) {
   const models = mkdtempSync(join(tmpdir(), "sgcr-bench-"));
+  process.once("exit", () => rmSync(models, { recursive: true, force: true }));
+  const shapes = devices.map((device) => ({ device, layers, frames: device === "webgpu" ? frames["webgpu-frames"] : frames.frames, ...SHAPE }));
   let [browser, server] = [];
   try {
-    makeModels(models, { layers, frames, seed });
-    server = await serve({ "/sgcr/": path("pkg"), "/ort/": ORT, "/models/": models, "/bench/": path("tests", "bench", "page"), "/blank/": path("tests", "e2e") });
+    for (const { device, ...shape } of shapes) makeModels(join(models, device), { ...shape, seed });
+    const bench = path("tests", "bench", "page");
+    server = await serve({ "/sgcr/": path("pkg"), "/ort/": ORT, "/models/": models, "/bench/": bench, "/blank/": path("tests", "e2e") });
     browser = await launch();
-    const contestants = devices.flatMap((device) => ["sgcr", "onnxruntime-web"].map((library) => ({ library, device })));
-    const results = await measure(browser, server.url, contestants, { frames, size: SHAPE.size, repeats, minutes, tell });
-    const shape = { layers, frames, ...SHAPE, tokens: 1 + frames * (SHAPE.size / SHAPE.patch) ** 2 };
-    const agreements = checkAgreement(results);
-    const files = { "sgcr_bg.wasm": MODULE };
-    for (const device of devices) files[ORT_WASM[device]] = join(ORT, ORT_WASM[device]);
-    if (!rest["no-sizes"]) tell("compressing the wasm files");
-    const measuredSizes = rest["no-sizes"] ? null : Object.fromEntries(Object.entries(files).map(([name, file]) => [name, sizes(file)]));
-    const { version } = JSON.parse(readFileSync(join(ORT, "..", "package.json"), "utf8"));
-    const gpu = results.find(({ adapter }) => adapter)?.adapter;
-    const about = [
-      `Chromium ${browser.version()}, ${cpus().length} cores; onnxruntime-web ${version}, 1 thread.`,
-      ...(gpu ? [`WebGPU adapter: ${gpu}.`] : []),
-    ];
-    const all = { shape, about, results, agreements, sizes: measuredSizes, sizeGoal: GOAL };
-    for (const { library, device, problems } of results) for (const problem of problems) tell(`${library} on ${device}: ${problem}`);
-    console.log(`\n${report(all)}`);
-    if (json) writeFileSync(json, `${JSON.stringify({ ...all, ratios: ratios(results) }, null, 2)}\n`);
+    const contestants = shapes.flatMap((shape) => ["sgcr", "onnxruntime-web"].map((library) => ({ library, ...shape })));
+    const results = await measure(browser, server.url, contestants, { repeats, minutes, tell });
+    return { shapes, browser: browser.version(), results, agreements: checkAgreement(results), ratios: ratios(results) };
   } finally {
     await browser?.close();
     await server?.close();
-    rmSync(models, { recursive: true, force: true });
   }
 }
 
+async function main() {
+  const { json, "no-sizes": noSizes, ...wanted } = options();
+  if (!existsSync(MODULE)) throw new Error("the module is not built: run `npm run build` first");
+  const measured = await measureAll(wanted);
+  for (const { library, device, problems } of measured.results) for (const problem of problems) tell(`${library} on ${device}: ${problem}`);
+  const { version } = JSON.parse(readFileSync(join(ORT, "..", "package.json"), "utf8"));
+  const all = { ...measured, onnxruntime: version, cores: cpus().length, sizes: null };
+  console.log(`\n${report(all)}`);
+  if (!noSizes) {
+    // Compressing last: it takes longest, and nothing else waits for it.
+    const files = { "sgcr_bg.wasm": MODULE };
+    for (const device of wanted.devices) files[ORT_WASM[device]] = join(ORT, ORT_WASM[device]);
+    all.sizes = Object.fromEntries(await Promise.all(Object.entries(files).map(async ([name, file]) => [name, await sizes(file)])));
+    console.log(`\n${sizeReport(all.sizes, GOAL)}`);
+  }
+  if (json) writeFileSync(json, `${JSON.stringify(all, null, 2)}\n`);
+}
+
+// Exits as any end does: what is temporary goes away.
+process.once("SIGINT", () => process.exit(130));
 try {
   await main();
 } catch (error) {

@@ -33,7 +33,7 @@ function pixels(clip) {
 
 async function openSgcr({ device }) {
   const { createEngine } = await import("/sgcr/dist/index.js");
-  const engine = await createEngine({ model: "/models/model/", device, worker: false, cache: false });
+  const engine = await createEngine({ model: `/models/${device}/model/`, device, worker: false, cache: false });
   return async (clip) => (await engine.encodeVideo(clip)).embedding;
 }
 
@@ -41,7 +41,7 @@ async function openOrt({ device }) {
   const ort = await import(`/ort/ort.${device === "webgpu" ? "webgpu" : "wasm"}.bundle.min.mjs`);
   ort.env.wasm.wasmPaths = "/ort/";
   ort.env.wasm.numThreads = 1;
-  const session = await ort.InferenceSession.create("/models/viclip.onnx", {
+  const session = await ort.InferenceSession.create(`/models/${device}/viclip.onnx`, {
     executionProviders: [device === "webgpu" ? "webgpu" : "wasm"],
     // An operation that WebGPU did not take would be measured on the CPU without a word.
     extra: device === "webgpu" ? { session: { disable_cpu_ep_fallback: "1" } } : {},

@@ -25,8 +25,8 @@ async function openContestant(browser, url, contestant) {
   return { ...contestant, ...opened, openSeconds: seconds, page, problems, processes };
 }
 
-const encode = ({ page }, clip) =>
-  page.evaluate(async (clip) => (await import("/bench/contestants.mjs")).run(clip), clip);
+const encode = ({ page, frames, size }, seed) =>
+  page.evaluate(async (clip) => (await import("/bench/contestants.mjs")).run(clip), { frames, size, seed });
 
 const nameOf = ({ library, device }) => `${library} on ${device}`;
 
@@ -39,12 +39,12 @@ async function attempt(contestant, work) {
   }
 }
 
-async function openAll(browser, url, contestants, { frames, size, tell }) {
+async function openAll(browser, url, contestants, tell) {
   const open = [];
   for (const contestant of contestants) {
     tell(`opening ${nameOf(contestant)}`);
     const opened = await attempt(contestant, () => openContestant(browser, url, contestant));
-    const warmUp = await attempt(contestant, () => encode(opened, { frames, size, seed: CLIPS.warmUp }));
+    const warmUp = await attempt(contestant, () => encode(opened, CLIPS.warmUp));
     tell(`warmed up ${nameOf(contestant)}: ${warmUp.seconds.toFixed(2)} s`);
     open.push({ ...opened, warmUp, runs: [] });
   }
@@ -52,29 +52,29 @@ async function openAll(browser, url, contestants, { frames, size, tell }) {
 }
 
 /** One run of each contestant on a device. */
-async function turn(contestants, { frames, size, tell }) {
+async function turn(contestants, tell) {
   for (const contestant of contestants) {
-    const run = await attempt(contestant, () => encode(contestant, { frames, size, seed: CLIPS.measured }));
+    const run = await attempt(contestant, () => encode(contestant, CLIPS.measured));
     contestant.runs.push(run);
     tell(`${nameOf(contestant)}: ${run.seconds.toFixed(2)} s`);
   }
 }
 
 /**
- * Measures `contestants` (`{library, device}`), turn by turn so that a noisy neighbour hits all alike. A device's
+ * Measures `contestants` (`{library, device}` and their shape), turn by turn so that a noisy neighbour hits all alike. A device's
  * contestants get `repeats` runs each, or fewer (one at least) where the next would end after `minutes`.
  *
  * @returns one result each: seconds, embeddings of both clips, peak memory
  */
-export async function measure(browser, url, contestants, { repeats, minutes, ...clip }) {
+export async function measure(browser, url, contestants, { repeats, minutes, tell }) {
   const begin = performance.now();
-  const open = await openAll(browser, url, contestants, clip);
+  const open = await openAll(browser, url, contestants, tell);
   const took = {};
   for (let round = 0; round < repeats; round++) {
     for (const device of new Set(open.map((contestant) => contestant.device))) {
       const start = performance.now();
       if (round > 0 && start + took[device] > begin + minutes * 60_000) continue;
-      await turn(open.filter((contestant) => contestant.device === device), clip);
+      await turn(open.filter((contestant) => contestant.device === device), tell);
       took[device] = performance.now() - start;
     }
   }

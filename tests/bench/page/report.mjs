@@ -23,16 +23,17 @@ export function ratios(results) {
   });
 }
 
+const DEVICES = { webgpu: "WebGPU", cpu: "CPU in wasm" };
+
 function verdict({ device, ratio, goal, reached }) {
-  const name = device === "cpu" ? "CPU in wasm" : "WebGPU";
   const state = goal === null ? "measured only" : `goal at most ${goal.toFixed(2)}: ${reached ? "reached" : "NOT reached"}`;
-  return `  ${left(name, 12)} ${ratio.toFixed(2)}  (${state})`;
+  return `  ${left(DEVICES[device], 12)} ${ratio.toFixed(2)}  (${state})`;
 }
 
 function timings(results) {
   const head = ["", "runs", "median s", "fastest", "slowest", "warm-up s", "open s", "wasm MiB", "GPU MiB", "process MiB"];
   const rows = results.map(({ library, device, medianSeconds, runSeconds, warmUpSeconds, openSeconds, peakBytes }) => [
-    `${device === "cpu" ? "CPU in wasm" : "WebGPU"}, ${library}`,
+    `${DEVICES[device]}, ${library}`,
     runSeconds.length,
     ...[medianSeconds, Math.min(...runSeconds), Math.max(...runSeconds), warmUpSeconds, openSeconds].map((s) => s.toFixed(2)),
     mib(peakBytes.wasmBytes),
@@ -42,31 +43,36 @@ function timings(results) {
   return table([head, ...rows], [28, 5, 9, 8, 8, 10, 8, 9, 8, 12]);
 }
 
-function sizeLines(sizes, goal) {
+function shapeLine({ device, layers, frames, size, patch, width, heads }) {
+  const tokens = 1 + frames * (size / patch) ** 2;
+  const part = layers === 12 ? "12 layers" : `${layers} of 12 layers`;
+  return `  ${left(DEVICES[device], 12)} ${part}, ${frames} of 8 frames of ${size}x${size}: ${tokens} tokens, width ${width}, ${heads} heads`;
+}
+
+/** Sizes of wasm files, ours first. */
+export function sizeReport(sizes, goal) {
   const mb = (bytes) => (bytes / 1e6).toFixed(2);
   const rows = Object.entries(sizes).map(([name, { raw, gzip, brotli }]) => [name, mb(raw), mb(gzip), mb(brotli)]);
   const { brotli } = Object.values(sizes)[0];
   const state = `goal for ours at most ${mb(goal)} brotli: ${brotli <= goal ? "reached" : "NOT reached"}`;
-  return [...table([["wasm file, MB", "raw", "gzip", "brotli"], ...rows], [44, 8, 8, 8]), `  ${state}`];
+  return [...table([["wasm file, MB", "raw", "gzip", "brotli"], ...rows], [44, 8, 8, 8]), `  ${state}`].join("\n");
 }
 
-/** The whole report. */
-export function report({ shape, about, results, agreements, sizes, sizeGoal }) {
-  const { layers, frames, size, tokens, width, heads } = shape;
-  const part = layers === 12 ? "12 layers" : `${layers} of 12 layers (--layers 12: all of them)`;
+/** Everything but the sizes. */
+export function report({ shapes, browser, cores, onnxruntime, results, agreements, ratios }) {
+  const adapter = results.find((result) => result.adapter)?.adapter;
   return [
-    `ViCLIP-B/16 video encoder, ${part}, ${frames} frames of ${size}x${size}, one clip, f32:`,
-    `joint attention over ${tokens} tokens, width ${width}, ${heads} heads. Runs turn by turn, after one warm-up run.`,
-    ...about,
+    "ViCLIP-B/16 video encoder, one clip, f32, random weights; runs turn by turn after one warm-up run",
+    ...shapes.map(shapeLine),
+    `Chromium ${browser}, ${cores} cores; onnxruntime-web ${onnxruntime}, 1 thread${adapter ? `; WebGPU adapter: ${adapter}` : ""}`,
     "",
     ...timings(results),
     "wasm, GPU, process: peaks of the module's memory, of the GPU buffers alive, of the page's process (resident).",
     "",
     "our time / theirs (below 1: we are faster)",
-    ...ratios(results).map(verdict),
+    ...ratios.map(verdict),
     "",
-    "same computation: cosine of the embeddings with onnxruntime-web's in wasm",
-    ...agreements.map(({ name, cosine }) => `  ${left(name, 30)} ${cosine.toFixed(6)}`),
-    ...(sizes ? ["", ...sizeLines(sizes, sizeGoal)] : []),
+    "same computation: cosine of our embedding with theirs (in brackets: of two different clips)",
+    ...agreements.map(({ device, cosine, otherClip }) => `  ${left(DEVICES[device], 12)} ${cosine.toFixed(6)} (${otherClip.toFixed(3)})`),
   ].join("\n");
 }
