@@ -24,6 +24,7 @@ page: ## build the web module, the npm package and the demo page
 
 bench: ## measure against PyTorch and onnxruntime-web, side by side (long)
 	.ci/setup
+	$(MAKE) page
 	tests/bench/run
 
 verify: ## check ViCLIP-B/16 at its real shape against the reference numbers (about a minute)

@@ -45,8 +45,9 @@ function timings(results) {
 
 function shapeLine({ device, layers, frames, size, patch, width, heads }) {
   const tokens = 1 + frames * (size / patch) ** 2;
-  const part = layers === 12 ? "12 layers" : `${layers} of 12 layers`;
-  return `  ${left(DEVICES[device], 12)} ${part}, ${frames} of 8 frames of ${size}x${size}: ${tokens} tokens, width ${width}, ${heads} heads`;
+  const of = (count, whole) => (count === whole ? count : `${count} (of B/16's ${whole})`);
+  const part = `${of(layers, 12)} layers, ${of(frames, 8)} frames of ${size}x${size}`;
+  return `  ${left(DEVICES[device], 12)} ${part}: ${tokens} tokens, width ${width}, ${heads} heads`;
 }
 
 /** Sizes of wasm files, ours first. */
