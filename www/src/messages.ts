@@ -77,7 +77,10 @@ export function clearErrors(): void {
 /** Shows a notice, in place of an older one of its kind. */
 export function showNotice(notice: Notice): void {
   hideNotice(notice.code);
-  const made = card("notice", NOTICE_TITLES[notice.code] ?? "Please note", [make("p", {}, notice.message)]);
+  const title = NOTICE_TITLES[notice.code] ?? "Please note";
+  // The title says it already.
+  const message = notice.message.replace(`${title}: `, "");
+  const made = card("notice", title, [make("p", {}, `${message.charAt(0).toUpperCase()}${message.slice(1)}`)]);
   made.dataset["code"] = notice.code;
   box().append(made);
 }
