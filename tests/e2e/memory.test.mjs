@@ -83,7 +83,8 @@ for (const device of ["webgpu", "cpu"]) {
     );
     const first = samples.find(({ encode }) => encode >= WARM);
     const last = samples.at(-1);
-    t.diagnostic(`${seconds.toFixed(0)} s; after ${first.encode}: ${JSON.stringify(first)}; after ${last.encode}: ${JSON.stringify(last)}`);
+    const row = ({ encode, wasmBytes, deviceBytes, count, bytes }) => `${encode}: wasm ${wasmBytes}, device ${deviceBytes}, ${count} buffers of ${bytes}`;
+    t.diagnostic(`${seconds.toFixed(0)} s; after encode ${samples.map(row).join("; ")}`);
     assert.equal(last.encode, ENCODES);
     assert.equal(last.wasmBytes, first.wasmBytes, "the module's memory");
     assert.equal(last.deviceBytes, first.deviceBytes, "bytes of tensors on the device");
