@@ -81,15 +81,18 @@ for (const device of ["webgpu", "cpu"]) {
       },
       { url: `${SUB_PATH}sgcr/dist/index.js`, device, encodes: ENCODES },
     );
-    const first = samples.find(({ encode }) => encode >= WARM);
-    const last = samples.at(-1);
+    const warm = samples.filter(({ encode }) => encode >= WARM);
+    const [first, last] = [warm[0], warm.at(-1)];
     const row = ({ encode, wasmBytes, deviceBytes, count, bytes }) => `${encode}: wasm ${wasmBytes}, device ${deviceBytes}, ${count} buffers of ${bytes}`;
     t.diagnostic(`${seconds.toFixed(0)} s; after encode ${samples.map(row).join("; ")}`);
     assert.equal(last.encode, ENCODES);
-    assert.equal(last.wasmBytes, first.wasmBytes, "the module's memory");
     assert.equal(last.deviceBytes, first.deviceBytes, "bytes of tensors on the device");
-    assert.ok(last.count <= first.count, `GPU buffers: ${first.count}, then ${last.count}`);
-    assert.ok(last.bytes <= first.bytes, `GPU bytes: ${first.bytes}, then ${last.bytes}`);
+    // The allocator may take another piece once; what leaks grows again and again.
+    const sizes = new Set(warm.map(({ wasmBytes }) => wasmBytes));
+    assert.ok(sizes.size <= 2, `the module's memory: ${[...sizes].join(", ")}`);
+    // Small uniform buffers come and go with the collector; a clip that leaked would add 1 % each, a model 40 %.
+    assert.ok(last.count <= 1.05 * first.count, `GPU buffers: ${first.count}, then ${last.count}`);
+    assert.ok(last.bytes <= 1.05 * first.bytes, `GPU bytes: ${first.bytes}, then ${last.bytes}`);
     if (device === "webgpu") assert.ok(first.count > 0, "buffers are counted at all");
     assert.deepEqual(problems, []);
   });
