@@ -15,13 +15,14 @@ fn fixture(name: &str) -> PathBuf {
 /// The entries of an archive, in its order.
 fn entries(path: &Path) -> Vec<(String, Vec<u8>)> {
     let mut zip = ZipArchive::new(std::fs::File::open(path).unwrap()).unwrap();
+    let count = zip.len();
     let read = |at| {
         let mut entry = zip.by_index(at).unwrap();
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).unwrap();
         (entry.name().unwrap().to_string(), bytes)
     };
-    (0..zip.len()).map(read).collect::<Vec<_>>()
+    (0..count).map(read).collect()
 }
 
 fn write(entries: &[(String, Vec<u8>)], path: &Path) {
@@ -94,7 +95,7 @@ fn archives_of_pytorch_hold_the_state_dict_s_tensors() {
         let (script, plain) = (fixture(script), fixture(plain));
         let (all, expected) = (Checkpoint::open_part(&script).unwrap(), Checkpoint::open_part(&plain).unwrap());
         assert_eq!(all.tensors(), expected.tensors());
-        assert_eq!(all.tensors().len(), 68);
+        assert_eq!(all.tensors().len(), 65);
         for name in expected.tensors().keys() {
             assert_eq!(all.read(name).unwrap(), expected.read(name).unwrap(), "{name}");
         }
