@@ -62,12 +62,10 @@ impl Session {
         let config = folder.config();
         let tokenizer = if folder.files().has(TOKENIZER_FILE).await? {
             let json = folder.tokenizer_json().await?;
-            Some(Tokenizer::from_json(
-                json.as_bytes(),
-                TOKENIZER_FILE,
-                config.text.cleaning,
-                config.text.context_length,
-            )?)
+            let text = &config.text;
+            let tokenizer = Tokenizer::from_json(json.as_bytes(), TOKENIZER_FILE, text.cleaning, text.context_length)?;
+            tokenizer.check_fits(text.vocab_size, TOKENIZER_FILE)?;
+            Some(tokenizer)
         } else {
             None
         };

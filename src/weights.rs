@@ -18,11 +18,13 @@ mod stream;
 mod tensor;
 
 crate::source::native_only! {
+    mod archive;
     mod checkpoint;
     mod convert;
     mod inspect;
     mod pickle;
     mod pytorch;
+    mod torchscript;
     mod write;
 
     pub use checkpoint::Checkpoint;

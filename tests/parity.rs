@@ -4,9 +4,15 @@
 mod support;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use sgcr::config::ModelConfig;
+use sgcr::config::{Dtype, ModelConfig};
+use sgcr::error::Error;
+use sgcr::event::{Abort, Silent};
 use sgcr::model::viclip::Viclip;
 use sgcr::model::{VideoOptions, VideoTextModel, cosines, unit};
+use sgcr::platform::{ComputeDevice, block_on};
+use sgcr::session::Session;
+use sgcr::source::DiskFolder;
+use sgcr::text::word_level_json;
 use std::collections::BTreeMap;
 use support::{Stored, assert_close, config, load, prng, read, test_device};
 
@@ -186,6 +192,60 @@ fn clip_averaged_over_frames() {
     // The tolerance of the cosines, scaled as the cosines are.
     let logits = cosines / model.temperature().unsqueeze::<2>();
     assert_close("logits", logits, &expected["logits"], 0.0, 1e-4 * 3.1f32.exp());
+}
+
+/// A model folder of a TorchScript archive, as published but small.
+fn torchscript_folder(archive: &str, tokenizer: Option<&str>) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = |from: &str, to: &str| {
+        std::fs::copy(support::fixture(&format!("clip_torchscript/{from}")), folder.path().join(to)).unwrap();
+    };
+    copy(archive, "model.pt");
+    copy("config.json", "config.json");
+    if let Some(json) = tokenizer {
+        std::fs::write(folder.path().join("tokenizer.json"), json).unwrap();
+    }
+    folder
+}
+
+fn open_session(folder: &tempfile::TempDir) -> Result<Session, Error> {
+    let device = block_on(ComputeDevice::open("cpu".parse().unwrap())).unwrap();
+    let folder = DiskFolder::open(folder.path()).unwrap();
+    block_on(Session::open(folder, device, Dtype::F32, &mut Silent, &Abort::default()))
+}
+
+#[test]
+fn clip_from_a_torchscript_archive() {
+    let expected = read("clip_torchscript/expected.safetensors");
+    for (archive, kind) in [("scripted_f32.pt", "f32"), ("traced_f16.pt", "f16")] {
+        let session = open_session(&torchscript_folder(archive, None)).unwrap();
+        let (model, device) = (session.model(), session.device().device());
+        let video = model.encode_video(expected["pixels"].tensor(device), &VideoOptions::default()).unwrap();
+        let text = model.encode_text(expected["token_ids"].ids(device)).unwrap();
+        let close = |name: &str, got: Tensor<2>| {
+            let name = format!("{kind}.{name}");
+            assert_close(&name, got, &expected[&name], 0.0, 1e-4);
+        };
+        close("video_embed_norm", unit(video.embed));
+        close("text_embed", text.clone());
+        close("text_embed_norm", unit(text));
+    }
+}
+
+#[test]
+fn a_tokenizer_must_fit_the_model() {
+    // The model has 48 ids; four of the vocabulary are no words.
+    let json = |words: usize| word_level_json(&(0..words).map(|i| format!("w{i}")).collect::<Vec<_>>());
+    let open = |json: &str| open_session(&torchscript_folder("scripted_f32.pt", Some(json)));
+    assert!(open(&json(44)).is_ok());
+    let error = |json: &str| {
+        let error = open(json).err().unwrap();
+        assert_eq!(error.code(), "invalid-input", "{error}");
+        error.to_string()
+    };
+    assert!(error(&json(45)).contains("go up to 48"));
+    let swapped = json(44).replace("<|start", "<|x").replace("<|end", "<|start").replace("<|x", "<|end");
+    assert!(error(&swapped).contains("end token has id 46"));
 }
 
 /// The backbone with its LoRA pairs merged (W + alpha/r B A), and the SG parameters.

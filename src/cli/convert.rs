@@ -12,9 +12,10 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   sgcr convert --checkpoint ViClip-InternVid-10M-FLT.pth --tokenizer bpe_simple_vocab_16e6.txt.gz --output models/viclip-b16
   sgcr convert --checkpoint negclip.pth --tokenizer bpe_simple_vocab_16e6.txt.gz --output models/negclip --dtype f16
+  sgcr convert --checkpoint ViT-B-32.pt --tokenizer bpe_simple_vocab_16e6.txt.gz --output models/clip-b32
 
-Reads ViCLIP .pth and .safetensors, and CLIP state dicts in OpenAI's names (NegCLIP, open_clip); OpenAI's own .pt files are
-TorchScript archives: save their state_dict() first. Nothing in a pickle is executed. Without
+Reads ViCLIP .pth and .safetensors, OpenAI's own CLIP files (TorchScript archives), and CLIP state dicts in OpenAI's names
+(NegCLIP, open_clip). Nothing in a pickle or archive is executed. Without
 --config the architecture is read off the tensors' shapes (64 numbers a head, as all published files have).")]
 pub struct ConvertArgs {
     /// The checkpoint: .safetensors, .pth, .pt or .bin

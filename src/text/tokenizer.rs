@@ -94,6 +94,29 @@ impl Tokenizer {
         self.end
     }
 
+    /// Refuses a vocabulary that is another model's: every id needs one of the token embedding's `rows`, and the text
+    /// encoders pool where the id is largest, which has to be where a text ends. `file` is its name in messages.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`].
+    pub fn check_fits(&self, rows: usize, file: &str) -> Result<()> {
+        let refuse = |reason: String| Err(Error::InvalidInput { what: file.to_owned(), reason });
+        let largest = self.vocab_size - 1;
+        if largest >= rows {
+            return refuse(format!(
+                "its ids go up to {largest}, the model knows {rows} (text.vocab_size); give this model's own tokenizer"
+            ));
+        }
+        if self.end as usize != largest {
+            return refuse(format!(
+                "its end token has id {} and others go up to {largest}, but the model takes a text's embedding where the id \
+                 is largest; give a tokenizer whose end token comes last",
+                self.end
+            ));
+        }
+        Ok(())
+    }
+
     /// The caption as the vocabulary sees it.
     #[must_use]
     pub fn clean(&self, text: &str) -> String {

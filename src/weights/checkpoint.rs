@@ -1,10 +1,12 @@
 //! A published checkpoint on disk, whatever its container and its names (native only).
 
+use super::archive::Archive;
 use super::element::{append_f32, check_finite};
 use super::names::{Layout, NameMap};
 use super::pytorch::{PytorchFile, ZIP_MAGIC, refuse_other};
 use super::safetensors_file::{LENGTH_BYTES, header_length, parse_header};
 use super::tensor::{HostTensor, TensorInfo, TensorSource, missing};
+use super::torchscript::ScriptFile;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,6 +21,7 @@ enum Container {
         begins: BTreeMap<String, u64>,
     },
     Pytorch(PytorchFile),
+    TorchScript(ScriptFile),
 }
 
 /// An opened checkpoint: its tensors under our names, none of them read yet.
@@ -33,7 +36,8 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens a model: `.safetensors` or PyTorch's zip format, by content, with or without wrappers around the names.
+    /// Opens a model: `.safetensors` or PyTorch's zip format (a state dict, or a TorchScript module as OpenAI publishes
+    /// CLIP), by content, with or without wrappers around the names.
     ///
     /// # Errors
     /// [`Error::UnsafePickle`], [`Error::CorruptFile`], [`Error::UnsupportedDtype`] or [`Error::Io`].
@@ -84,6 +88,7 @@ impl Checkpoint {
     fn bytes(&self, stored: &str, info: &TensorInfo) -> Result<Vec<u8>> {
         match &self.container {
             Container::Pytorch(file) => file.bytes(stored),
+            Container::TorchScript(file) => file.bytes(stored),
             Container::Safetensors { path, begins } => {
                 let mut file = File::open(path).map_err(Error::io("open", path))?;
                 let begin = begins.get(stored).copied().unwrap_or_default();
@@ -129,7 +134,13 @@ fn open_container(path: &Path, file: &str) -> Result<(Container, BTreeMap<String
     let mut first = Vec::new();
     (&mut opened).take(LENGTH_BYTES + 1).read_to_end(&mut first).map_err(Error::io("read", path))?;
     if first.starts_with(ZIP_MAGIC) {
-        let file = PytorchFile::open(path)?;
+        let archive = Archive::open(path)?;
+        if archive.is_torchscript() {
+            let file = ScriptFile::open(archive)?;
+            let infos = file.infos();
+            return Ok((Container::TorchScript(file), infos));
+        }
+        let file = PytorchFile::open(path, archive)?;
         let infos = file.infos();
         return Ok((Container::Pytorch(file), infos));
     }

@@ -294,6 +294,21 @@ mod tests {
     }
 
     #[test]
+    fn a_torchscript_archive_converts_like_its_state_dict() {
+        let parent = tempfile::tempdir().unwrap();
+        let converted = |name: &str| {
+            let checkpoint = fixture("clip_torchscript").join(name);
+            let mut options = ConvertOptions::new(&checkpoint, parent.path().join(name));
+            options.config = find_config(&checkpoint);
+            let report = run(&options).unwrap();
+            assert_eq!(report.left_out, ["context_length", "visual.input_resolution", "vocab_size"]);
+            read(&options.output)
+        };
+        assert_eq!(converted("traced_f16.pt"), converted("state_dict_f16.safetensors"));
+        assert_eq!(converted("scripted_f32.pt"), converted("state_dict_f32.safetensors"));
+    }
+
+    #[test]
     fn scene_graph_parameters_come_from_a_part() {
         for name in ["sgcr_literal", "sgcr_block"] {
             let parent = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// What checkpoints name: the first column is the module, the second its members. Beyond tensors these are containers
 /// of settings that training scripts save beside them; they hold data and are skipped.
@@ -47,6 +48,12 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("builtins", &["set", "frozenset", "int", "float", "bool", "str", "bytes", "bytearray", "list", "dict", "tuple"]),
     ("__builtin__", &["set", "frozenset", "int", "float", "bool", "str", "list", "dict", "tuple", "long", "unicode"]),
 ];
+
+/// What TorchScript names beside these, for attributes that are lists.
+const SCRIPT_KNOWN: &[(&str, &[&str])] = &[(
+    "torch.jit._pickle",
+    &["build_intlist", "build_doublelist", "build_boollist", "build_tensorlist", "restore_type_tag"],
+)];
 
 /// What follows an opcode byte.
 enum Argument {
@@ -99,94 +106,47 @@ fn argument(opcode: u8) -> Option<Argument> {
     })
 }
 
-/// One pass over a pickle.
-struct Scan<'a> {
+/// An opcode with what follows it.
+pub(super) struct Op<'a> {
+    /// Its byte.
+    pub code: u8,
+    /// The bytes that belong to it, without length and line feed; of two lines the first.
+    pub bytes: &'a [u8],
+    /// The second of two lines (`GLOBAL`, `INST`).
+    pub second: &'a [u8],
+}
+
+/// The opcodes of a pickle, one after another.
+pub(super) struct Opcodes<'a> {
     bytes: &'a [u8],
     at: usize,
     file: &'a str,
-    /// The two values pushed last, where they are strings: what `STACK_GLOBAL` joins to a name.
-    last: [Option<String>; 2],
-    memo: HashMap<u64, Option<String>>,
 }
 
-/// Checks the pickle that begins at `begin`; gives the position after its end.
-///
-/// # Errors
-/// [`Error::UnsafePickle`] naming the first callable that no checkpoint needs, [`Error::CorruptFile`] where it is no pickle
-/// or cut short.
-pub(crate) fn check_pickle(bytes: &[u8], begin: usize, file: &str) -> Result<usize> {
-    let mut scan = Scan { bytes, at: begin, file, last: [None, None], memo: HashMap::new() };
-    while scan.step()? {}
-    Ok(scan.at)
-}
+impl<'a> Opcodes<'a> {
+    /// Those from byte `begin` on; `file` is its name in messages.
+    pub fn new(bytes: &'a [u8], begin: usize, file: &'a str) -> Self {
+        Self { bytes, at: begin, file }
+    }
 
-impl<'a> Scan<'a> {
-    /// Reads one opcode; false at the end.
-    fn step(&mut self) -> Result<bool> {
-        let opcode = self.take(1)?[0];
-        let argument = argument(opcode).ok_or_else(|| self.corrupt(format!("0x{opcode:02x} is no pickle opcode")))?;
-        let bytes = match argument {
-            Argument::Nothing => &[],
-            Argument::Bytes(count) => self.take(count)?,
+    /// The next one.
+    ///
+    /// # Errors
+    /// [`Error::CorruptFile`] where there is none or it is cut short.
+    pub fn next(&mut self) -> Result<Op<'a>> {
+        let code = self.take(1)?[0];
+        let argument = argument(code).ok_or_else(|| self.corrupt(format!("0x{code:02x} is no pickle opcode")))?;
+        let (bytes, second): (&[u8], &[u8]) = match argument {
+            Argument::Nothing => (&[], &[]),
+            Argument::Bytes(count) => (self.take(count)?, &[]),
             Argument::Counted(width) => {
                 let count = little_endian(self.take(width)?);
-                self.take(usize::try_from(count).unwrap_or(usize::MAX))?
+                (self.take(usize::try_from(count).unwrap_or(usize::MAX))?, &[])
             }
-            Argument::Line => self.line()?,
-            Argument::TwoLines => {
-                let (module, name) = (self.line()?, self.line()?);
-                self.callable(&text(module), &text(name))?;
-                &[]
-            }
+            Argument::Line => (self.line()?, &[]),
+            Argument::TwoLines => (self.line()?, self.line()?),
         };
-        self.follow(opcode, bytes)?;
-        Ok(opcode != b'.')
-    }
-
-    /// Keeps track of strings, as far as names are made of them. What is not followed (pops, copies) leaves "unknown"
-    /// behind, so that a name built in a roundabout way is refused rather than missed.
-    fn follow(&mut self, opcode: u8, bytes: &[u8]) -> Result<()> {
-        match opcode {
-            b'X' | b'U' | b'T' | b'V' | 0x8c | 0x8d => self.push(Some(text(bytes))),
-            b'S' => self.push(Some(text(bytes).trim_matches(['\'', '"']).to_owned())),
-            b'q' | b'r' => self.keep(little_endian(bytes)),
-            b'p' => self.keep(text(bytes).parse().unwrap_or(u64::MAX)),
-            0x94 => self.keep(self.memo.len() as u64),
-            b'h' | b'j' => self.recall(little_endian(bytes)),
-            b'g' => self.recall(text(bytes).parse().unwrap_or(u64::MAX)),
-            0x93 => {
-                let [module, name] = std::mem::take(&mut self.last);
-                let computed = || "a name that is put together while loading".to_owned();
-                self.callable(&module.unwrap_or_else(computed), &name.unwrap_or_else(computed))?;
-                self.push(None);
-            }
-            // Extension codes stand for callables that the reader's machine has registered.
-            0x82..=0x84 => self.callable("copyreg", &format!("extension {}", little_endian(bytes)))?,
-            // PROTO and FRAME push nothing.
-            0x80 | 0x95 => {}
-            _ => self.push(None),
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, value: Option<String>) {
-        self.last.swap(0, 1);
-        self.last[1] = value;
-    }
-
-    fn keep(&mut self, slot: u64) {
-        self.memo.insert(slot, self.last[1].clone());
-    }
-
-    fn recall(&mut self, slot: u64) {
-        self.push(self.memo.get(&slot).cloned().flatten());
-    }
-
-    fn callable(&self, module: &str, name: &str) -> Result<()> {
-        if KNOWN.iter().any(|(known, names)| *known == module && names.contains(&name)) {
-            return Ok(());
-        }
-        Err(Error::UnsafePickle { file: self.file.to_owned(), callable: format!("{module}.{name}") })
+        Ok(Op { code, bytes, second })
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8]> {
@@ -205,16 +165,120 @@ impl<'a> Scan<'a> {
         Ok(&self.take(length + 1)?[..length])
     }
 
-    fn corrupt(&self, reason: String) -> Error {
-        Error::CorruptFile { file: self.file.to_owned(), reason }
+    /// [`Error::CorruptFile`] for this file.
+    pub fn corrupt(&self, reason: impl Into<String>) -> Error {
+        Error::CorruptFile { file: self.file.to_owned(), reason: reason.into() }
     }
 }
 
+/// What kind of pickle is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    /// A state dict.
+    Checkpoint,
+    /// A TorchScript module: its objects name classes whose code lies in the archive, where it is left unread.
+    TorchScript,
+}
+
+impl Names {
+    fn allow(self, module: &str, name: &str) -> bool {
+        let listed = |(known, names): &(&str, &[&str])| *known == module && names.contains(&name);
+        KNOWN.iter().any(listed)
+            || self == Self::TorchScript && (is_script_class(module) || SCRIPT_KNOWN.iter().any(listed))
+    }
+}
+
+/// Whether a module is TorchScript's own name space.
+fn is_script_class(module: &str) -> bool {
+    module == "__torch__" || module.starts_with("__torch__.")
+}
+
+/// One pass over a pickle.
+struct Scan<'a> {
+    opcodes: Opcodes<'a>,
+    names: Names,
+    /// The two values pushed last, where they are strings: what `STACK_GLOBAL` joins to a name.
+    last: [Option<Rc<str>>; 2],
+    memo: HashMap<u64, Option<Rc<str>>>,
+}
+
+/// Checks the pickle that begins at `begin`; gives the position after its end.
+///
+/// # Errors
+/// [`Error::UnsafePickle`] naming the first callable that no such file needs, [`Error::CorruptFile`] where it is no pickle
+/// or cut short.
+pub(super) fn check_pickle(bytes: &[u8], begin: usize, names: Names, file: &str) -> Result<usize> {
+    let opcodes = Opcodes::new(bytes, begin, file);
+    let mut scan = Scan { opcodes, names, last: [None, None], memo: HashMap::new() };
+    while scan.step()? {}
+    Ok(scan.opcodes.at)
+}
+
+impl Scan<'_> {
+    /// Reads one opcode; false at the end.
+    fn step(&mut self) -> Result<bool> {
+        let op = self.opcodes.next()?;
+        if matches!(op.code, b'c' | b'i') {
+            self.callable(&text(op.bytes), &text(op.second))?;
+        }
+        self.follow(op.code, op.bytes)?;
+        Ok(op.code != b'.')
+    }
+
+    /// Keeps track of strings, as far as names are made of them. What is not followed (pops, copies) leaves "unknown"
+    /// behind, so that a name built in a roundabout way is refused rather than missed.
+    fn follow(&mut self, opcode: u8, bytes: &[u8]) -> Result<()> {
+        match opcode {
+            b'X' | b'U' | b'T' | b'V' | 0x8c | 0x8d => self.push(Some(text(bytes).into())),
+            b'S' => self.push(Some(text(bytes).trim_matches(['\'', '"']).into())),
+            b'q' | b'r' => self.keep(little_endian(bytes)),
+            b'p' => self.keep(text(bytes).parse().unwrap_or(u64::MAX)),
+            0x94 => self.keep(self.memo.len() as u64),
+            b'h' | b'j' => self.recall(little_endian(bytes)),
+            b'g' => self.recall(text(bytes).parse().unwrap_or(u64::MAX)),
+            0x93 => {
+                let [module, name] = std::mem::take(&mut self.last);
+                let computed = || "a name that is put together while loading".into();
+                self.callable(&module.unwrap_or_else(computed), &name.unwrap_or_else(computed))?;
+                self.push(None);
+            }
+            // Extension codes stand for callables that the reader's machine has registered.
+            0x82..=0x84 => self.callable("copyreg", &format!("extension {}", little_endian(bytes)))?,
+            // PROTO and FRAME push nothing.
+            0x80 | 0x95 => {}
+            _ => self.push(None),
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, value: Option<Rc<str>>) {
+        self.last.swap(0, 1);
+        self.last[1] = value;
+    }
+
+    fn keep(&mut self, slot: u64) {
+        self.memo.insert(slot, self.last[1].clone());
+    }
+
+    fn recall(&mut self, slot: u64) {
+        self.push(self.memo.get(&slot).cloned().flatten());
+    }
+
+    fn callable(&self, module: &str, name: &str) -> Result<()> {
+        if self.names.allow(module, name) {
+            return Ok(());
+        }
+        Err(Error::UnsafePickle { file: self.opcodes.file.to_owned(), callable: format!("{module}.{name}") })
+    }
+}
+
+/// Bytes as text; what is no UTF-8 shows as such and matches no name.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim_end_matches('\r').to_owned()
 }
 
-fn little_endian(bytes: &[u8]) -> u64 {
+/// A number of at most eight bytes.
+pub(super) fn little_endian(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
@@ -224,7 +288,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn refused(bytes: &[u8]) -> String {
-        match check_pickle(bytes, 0, "x.pth") {
+        match check_pickle(bytes, 0, Names::Checkpoint, "x.pth") {
             Err(Error::UnsafePickle { callable, .. }) => callable,
             other => panic!("{other:?}"),
         }
@@ -255,13 +319,28 @@ mod tests {
     #[test]
     fn a_plain_dictionary_passes_and_tells_its_end() {
         let pickle = b"\x80\x02ccollections\nOrderedDict\n)R.tail";
-        assert_eq!(check_pickle(pickle, 0, "x").unwrap(), pickle.len() - 4);
+        assert_eq!(check_pickle(pickle, 0, Names::Checkpoint, "x").unwrap(), pickle.len() - 4);
+    }
+
+    #[test]
+    fn classes_of_torchscript_are_known_in_torchscript_only() {
+        for (pickle, known) in [
+            (&b"c__torch__.clip.model\nCLIP\n."[..], true),
+            (b"c__torch__\nCLIP\n.", true),
+            (b"c__torch__x\nCLIP\n.", false),
+            (b"ctorch.jit._pickle\nbuild_intlist\n.", true),
+            (b"ctorch.jit._pickle\nother\n.", false),
+            (b"cos\nsystem\n.", false),
+        ] {
+            assert_eq!(check_pickle(pickle, 0, Names::TorchScript, "x").is_ok(), known);
+            assert!(check_pickle(pickle, 0, Names::Checkpoint, "x").is_err());
+        }
     }
 
     proptest! {
         #[test]
         fn any_bytes_end_in_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = check_pickle(&bytes, 0, "x");
+            let _ = check_pickle(&bytes, 0, Names::TorchScript, "x");
         }
     }
 }

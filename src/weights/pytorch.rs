@@ -1,23 +1,16 @@
-//! PyTorch's zip checkpoints (`.pth`, `.pt`, `.bin`), native only. The crate `pytorch-reader` reads them lazily and runs
-//! nothing; what it would pass over in silence (foreign callables) is refused here first, and so are archives that unpack
-//! to far more than they are.
+//! State dicts in PyTorch's zip format (`.pth`, `.pt`, `.bin`), native only. The crate `pytorch-reader` reads them lazily
+//! and runs nothing; what it would pass over in silence (foreign callables) is refused here first.
 
-use super::pickle::check_pickle;
+use super::archive::{Archive, PICKLE_LIMIT};
+use super::pickle::{Names, check_pickle};
 use super::tensor::TensorInfo;
 use crate::error::{Error, Result};
 use pytorch_reader::{DType, PytorchReader, Tensor};
 use safetensors::Dtype;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::Path;
-use zip::ZipArchive;
-
-/// Largest pickle accepted; a state dict's is about 100 bytes a tensor.
-const PICKLE_LIMIT: u64 = 64 << 20;
-
-/// `torch.save` stores without compression; a rezipped file reaches about 1.2. Far more is an attack.
-const EXPANSION_LIMIT: u64 = 100;
 
 /// Pickles in a row that the format before 1.6 begins with.
 const LEGACY_PICKLES: usize = 5;
@@ -32,24 +25,20 @@ pub(super) struct PytorchFile {
 }
 
 impl PytorchFile {
-    /// Opens a zip checkpoint.
+    /// Opens a state dict whose archive was opened already.
     ///
     /// # Errors
-    /// [`Error::UnsafePickle`], [`Error::CorruptFile`] or [`Error::Io`].
-    pub fn open(path: &Path) -> Result<Self> {
-        let file = path.display().to_string();
-        let corrupt = |reason: String| Error::CorruptFile { file: file.clone(), reason };
-        check_archive(path, &file)?;
-        let reader = PytorchReader::new(path).map_err(|error| corrupt(error.to_string()))?;
-        let tensors: BTreeMap<_, _> = reader.into_tensors().into_iter().collect();
-        // A tensor may be declared as a repeated view of one element and so unpack to any size; weights never are.
-        let size = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
-        if let Some((name, tensor)) =
-            tensors.iter().find(|(_, tensor)| tensor.byte_len() as u64 / EXPANSION_LIMIT > size)
-        {
-            return Err(corrupt(format!("\"{name}\" unpacks to {} bytes, the file has {size}", tensor.byte_len())));
+    /// [`Error::UnsafePickle`] or [`Error::CorruptFile`].
+    pub fn open(path: &Path, mut archive: Archive) -> Result<Self> {
+        for pickle in archive.pickles()? {
+            check_pickle(&pickle, 0, Names::Checkpoint, archive.file())?;
         }
-        Ok(Self { file, tensors })
+        let reader = PytorchReader::new(path).map_err(|error| archive.corrupt(error.to_string()))?;
+        let tensors: BTreeMap<_, _> = reader.into_tensors().into_iter().collect();
+        for (name, tensor) in &tensors {
+            archive.check_expansion(name, tensor.byte_len() as u64)?;
+        }
+        Ok(Self { file: archive.file().to_owned(), tensors })
     }
 
     /// Name, shape and type of every tensor.
@@ -67,40 +56,6 @@ impl PytorchFile {
         let tensor = tensor.ok_or_else(|| super::tensor::missing(name, &[], &self.file, self.tensors.keys()))?;
         tensor.read().map_err(|error| Error::CorruptFile { file: self.file.clone(), reason: error.to_string() })
     }
-}
-
-/// Everything that is wrong with an archive before its tensors are looked at.
-fn check_archive(path: &Path, file: &str) -> Result<()> {
-    let corrupt = |reason: String| Error::CorruptFile { file: file.to_owned(), reason };
-    let opened = File::open(path).map_err(Error::io("open", path))?;
-    let mut archive = ZipArchive::new(BufReader::new(opened))
-        .map_err(|error| corrupt(format!("it is no complete zip archive ({error}); it may be cut short")))?;
-    let mut pickles = Vec::new();
-    for at in 0..archive.len() {
-        let entry = archive.by_index_raw(at).map_err(|error| corrupt(error.to_string()))?;
-        let name = entry.name().map_err(|error| corrupt(error.to_string()))?.to_string();
-        if entry.size() / EXPANSION_LIMIT > entry.compressed_size() {
-            let (size, packed) = (entry.size(), entry.compressed_size());
-            return Err(corrupt(format!("its entry {name} unpacks {packed} bytes to {size}: a zip bomb")));
-        }
-        if name.ends_with("constants.pkl") {
-            let advice = "it is a TorchScript archive; load it in PyTorch and torch.save its state_dict()";
-            return Err(corrupt(advice.to_owned()));
-        }
-        if name == "data.pkl" || name.ends_with("/data.pkl") {
-            pickles.push(at);
-        }
-    }
-    for at in pickles {
-        let mut entry = archive.by_index(at).map_err(|error| corrupt(error.to_string()))?;
-        if entry.size() > PICKLE_LIMIT {
-            return Err(corrupt(format!("its pickle has {} bytes, a state dict's is far smaller", entry.size())));
-        }
-        let mut bytes = Vec::new();
-        (&mut entry).take(PICKLE_LIMIT).read_to_end(&mut bytes).map_err(|error| corrupt(error.to_string()))?;
-        check_pickle(&bytes, 0, file)?;
-    }
-    Ok(())
 }
 
 /// Says what a file is that is neither a zip archive nor safetensors. A pickle that would call something is still
@@ -121,7 +76,7 @@ pub(super) fn refuse_other(path: &Path, file: &str) -> Error {
     }
     let mut at = 0;
     for pickle in 0..LEGACY_PICKLES {
-        match check_pickle(&bytes, at, file) {
+        match check_pickle(&bytes, at, Names::Checkpoint, file) {
             Ok(end) => at = end,
             Err(error @ Error::UnsafePickle { .. }) => return error,
             Err(_) if pickle == 0 => return corrupt("it is neither safetensors nor a PyTorch checkpoint"),
