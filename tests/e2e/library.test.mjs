@@ -433,11 +433,11 @@ test("a driver that computes wrong numbers is told, not believed", async () => {
   hooks["/e2e/broken_driver.js"] = (_, response) => {
     // What a bad driver does: dispatches that end without having written.
     const source = `
+      import "${SUB_PATH}sgcr/dist/worker.js";
       GPUComputePassEncoder.prototype.dispatchWorkgroups = () => {};
       GPUComputePassEncoder.prototype.dispatchWorkgroupsIndirect = () => {};
       // A real GPU by its name: "auto" passes over imitated ones.
       Object.defineProperty(GPUAdapter.prototype, "info", { get: () => ({ vendor: "acme", architecture: "", device: "", description: "", isFallbackAdapter: false, subgroupMinSize: 4, subgroupMaxSize: 128 }) });
-      import("${SUB_PATH}sgcr/dist/worker.js");
     `;
     response.writeHead(200, { "content-type": "text/javascript" }).end(source);
   };
@@ -461,21 +461,19 @@ test("a driver that computes wrong numbers is told, not believed", async () => {
 test("a lost device is told", async () => {
   hooks["/e2e/lost_device.js"] = (_, response) => {
     const source = `
+      import "${SUB_PATH}sgcr/dist/worker.js";
       const request = GPUAdapter.prototype.requestDevice;
       GPUAdapter.prototype.requestDevice = async function (...args) {
         const device = await request.apply(this, args);
         self.addEventListener("message", ({ data }) => data === "lose the device" && device.destroy());
         return device;
       };
-      import("${SUB_PATH}sgcr/dist/worker.js");
     `;
     response.writeHead(200, { "content-type": "text/javascript" }).end(source);
   };
   const { context, page } = await libraryPage();
   const code = await page.evaluate(async () => {
     const worker = new Worker("/e2e/lost_device.js", { type: "module" });
-    // The library listens once its script has run.
-    await new Promise((resolve) => setTimeout(resolve, 1000));
     const engine = await sgcr.createEngine({ model: "/models/tiny/", worker, device: "webgpu" });
     await engine.encodeText(["a"]);
     worker.postMessage("lose the device");
