@@ -156,22 +156,44 @@ impl ComputeDevice {
 #[cfg(feature = "webgpu")]
 mod webgpu {
     use super::{Device, Error, Result};
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-    /// First error that wgpu reported outside a call. Its own handler panics inside a callback where nobody sees it.
+    /// What wgpu reported outside a call, the first of each. Its own handler panics inside a callback where nobody sees it.
+    #[derive(Debug, Default)]
+    struct Reports {
+        error: Option<String>,
+        lost: Option<String>,
+    }
+
+    /// The reports of a device, shared with its callbacks.
     #[derive(Debug, Clone, Default)]
-    pub(super) struct ErrorLog(Arc<Mutex<Option<String>>>);
+    pub(super) struct ErrorLog(Arc<Mutex<Reports>>);
 
     impl ErrorLog {
-        fn record(&self, message: String) {
-            tracing::error!("device error: {message}");
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+        fn reports(&self) -> MutexGuard<'_, Reports> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
         }
 
+        fn listen(&self, device: &wgpu::Device) {
+            let log = self.clone();
+            device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+                tracing::error!("device error: {error}");
+                log.reports().error.get_or_insert(error.to_string());
+            }));
+            let log = self.clone();
+            device.set_device_lost_callback(move |reason, message| {
+                tracing::error!("device lost: {reason:?}, {message}");
+                log.reports().lost.get_or_insert(format!("{reason:?}: {message}"));
+            });
+        }
+
+        /// A lost device fails in many ways; that it was lost is what matters.
         pub(super) fn check(&self) -> Result<()> {
-            match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-                Some(reason) => Err(Error::Compute { reason: reason.clone() }),
-                None => Ok(()),
+            let reports = self.reports();
+            match (&reports.lost, &reports.error) {
+                (Some(reason), _) => Err(Error::DeviceLost { reason: reason.clone() }),
+                (None, Some(reason)) => Err(Error::Compute { reason: reason.clone() }),
+                (None, None) => Ok(()),
             }
         }
     }
@@ -196,8 +218,7 @@ mod webgpu {
             Err(error) => return opened().ok_or_else(|| unavailable(format!("{error}; use device \"cpu\""))),
         };
         let errors = ErrorLog::default();
-        let log = errors.clone();
-        setup.device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| log.record(error.to_string())));
+        errors.listen(&setup.device);
         let info = setup.adapter.get_info();
         let description = format!("{} ({:?}, {})", info.name, info.backend, info.driver);
         let opened = (device, description, errors);
