@@ -174,6 +174,7 @@ mod webgpu {
             self.0.lock().unwrap_or_else(PoisonError::into_inner)
         }
 
+        /// In place of the runtime's own listeners, of which one panics; results are checked against this log instead.
         fn listen(&self, device: &wgpu::Device) {
             let log = self.clone();
             device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
