@@ -7,13 +7,35 @@
 //! file with path, line and reason ([`ReadReport`]). Cost: a file is in memory twice for a moment, as bytes and as
 //! records; an index of a data set keeps names and intervals alone, and reads a file again when it is drawn.
 //!
+//! The text branch (section 4.2) needs negatives that are false of the video. Constraint: its authors asked a language model
+//! and checked by hand; their tables are not published, and no table knows a video. Solution: a table of our own
+//! ([`Negatives`]), checked by rules, corrected by what a data set shows together ([`CoOccurrence`]), and at each use held
+//! against what is true in those frames ([`Facts`]). Cost: some sentences of a negative stay as they are, and a graph about
+//! which nothing false can be said has none.
+//!
 //! - [`annotation`]: one JSON document; [`AnnotationFolder`]: a folder of them; [`vocabulary`]: the label lists
+//! - [`LabelTexts`], [`SceneText`], [`TEMPORAL_TEMPLATES`]: graphs in words
+//! - [`Negatives`], [`Facts`], [`CoOccurrence`], [`entails`]: what is false of them
 
 pub mod annotation;
+mod co_occurrence;
 mod folder;
+mod label_text;
 mod locate;
+mod meaning;
+mod negatives;
 mod report;
+mod scene_negatives;
+mod scene_text;
+mod temporal;
 pub mod vocabulary;
 
+pub use co_occurrence::CoOccurrence;
 pub use folder::{AnnotationFolder, MergeSegments, ReadOptions};
+pub use label_text::LabelTexts;
+pub use meaning::entails;
+pub use negatives::{Negatives, WordTable};
 pub use report::{ReadReport, Skipped, Traps};
+pub use scene_negatives::{Facts, Pick};
+pub use scene_text::{Phrase, SceneText, Sentence};
+pub use temporal::{TEMPORAL_TEMPLATES, TemporalTemplate};
