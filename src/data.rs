@@ -14,28 +14,41 @@
 //! which nothing false can be said has none.
 //!
 //! - [`annotation`]: one JSON document; [`AnnotationFolder`]: a folder of them; [`vocabulary`]: the label lists
+//! - [`GraphSample`], [`GraphIndex`], [`GraphSampler`], [`BatchShares`], [`video_texts`]: what a training step sees, in order
+//! - [`GraphStats`], [`page`]: a data set in counts, a video on a page
 //! - [`LabelTexts`], [`SceneText`], [`TEMPORAL_TEMPLATES`]: graphs in words
 //! - [`Negatives`], [`Facts`], [`CoOccurrence`], [`entails`]: what is false of them
 
 pub mod annotation;
 mod co_occurrence;
 mod folder;
+mod graph_sample;
 mod label_text;
 mod locate;
 mod meaning;
 mod negatives;
+mod page;
+mod pairs;
 mod report;
+mod sampler;
 mod scene_negatives;
 mod scene_text;
+mod stats;
 mod temporal;
 pub mod vocabulary;
+mod world_negatives;
 
 pub use co_occurrence::CoOccurrence;
 pub use folder::{AnnotationFolder, MergeSegments, ReadOptions};
+pub use graph_sample::{GraphSample, SampleRules, SampleTarget, SampleTexts, unique_labels};
 pub use label_text::LabelTexts;
 pub use meaning::entails;
 pub use negatives::{Negatives, WordTable};
+pub use page::page;
+pub use pairs::{BatchShares, VideoText, video_texts};
 pub use report::{ReadReport, Skipped, Traps};
+pub use sampler::{Draw, GraphIndex, GraphSampler, Position, sample_seed};
 pub use scene_negatives::{Facts, Pick};
 pub use scene_text::{Phrase, SceneText, Sentence};
+pub use stats::{GraphStats, SpanCounts};
 pub use temporal::{TEMPORAL_TEMPLATES, TemporalTemplate};

@@ -69,7 +69,7 @@ const PLACES: &[&str] = &[
 
 /// What the first also is, beside places.
 const IMPLIES: &[(&str, &[&str])] = &[
-    ("carry", &["hold", "lift", "pick up"]),
+    ("carry", &["hold", "lift"]),
     ("caress", &["touch", "pat"]),
     ("chase", &["follow"]),
     ("drop", &["release"]),
@@ -91,6 +91,21 @@ const IMPLIES: &[(&str, &[&str])] = &[
     ("squeeze", &["touch", "press", "hold"]),
     ("throw", &["release"]),
     ("wave hand to", &["wave"]),
+];
+
+/// What holds of B and A where the other holds of A and B.
+const CONVERSE: &[(&str, &str)] = &[
+    ("above", "beneath"),
+    ("chase", "run away"),
+    ("far from", "far from"),
+    ("faster", "slower"),
+    ("follow", "lead"),
+    ("front", "behind"),
+    ("larger", "smaller"),
+    ("left", "right"),
+    ("next to", "next to"),
+    ("taller", "shorter"),
+    ("touch", "touch"),
 ];
 
 fn spelt(words: &str) -> &str {
@@ -126,6 +141,17 @@ pub fn entails(fact: &str, claim: &str) -> bool {
         }
 }
 
+/// What `fact` of a pair says of the pair the other way round, if anything: who walks left of it has it at the right.
+#[must_use]
+pub fn converse(fact: &str) -> Option<&'static str> {
+    let said = [spelt(fact), parts(fact).1];
+    CONVERSE.iter().find_map(|&(one, other)| match () {
+        () if said.contains(&one) => Some(other),
+        () if said.contains(&other) => Some(one),
+        () => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +181,10 @@ mod tests {
         ] {
             assert!(!entails(fact, claim), "{fact} / {claim}");
         }
+        assert_eq!(converse("walk left"), Some("right"));
+        assert_eq!((converse("under"), converse("flee from")), (Some("above"), Some("chase")));
+        assert_eq!(converse("kick"), None);
+        assert!(CONVERSE.iter().all(|(one, other)| spelt(one) == *one && spelt(other) == *other));
         assert!(SAME.iter().all(|(_, same)| spelt(same) == *same), "one spelling stands for all");
     }
 }

@@ -4,7 +4,7 @@
 //! words are looked up in [`Facts`], all that holds in the frames of the graph; a change that a fact makes true is not
 //! made. Cost: a dog that bites one child keeps "dog bite child" out of every negative of these frames.
 
-use super::meaning::entails;
+use super::meaning::{converse, entails};
 use super::negatives::Negatives;
 use super::scene_text::{Phrase, SceneText, Sentence};
 use std::collections::BTreeMap;
@@ -28,10 +28,12 @@ impl Facts {
     /// Whether no fact makes the sentence true.
     #[must_use]
     pub fn refute(&self, sentence: &Sentence) -> bool {
+        let claim = &sentence.predicate;
         !self.said.sentences.iter().any(|fact| {
-            fits(&sentence.subject, &fact.subject)
-                && fits(&sentence.object, &fact.object)
-                && entails(&fact.predicate, &sentence.predicate)
+            let straight = fits(&sentence.subject, &fact.subject) && fits(&sentence.object, &fact.object);
+            let turned = fits(&sentence.subject, &fact.object) && fits(&sentence.object, &fact.subject);
+            straight && entails(&fact.predicate, claim)
+                || turned && converse(&fact.predicate).is_some_and(|said| entails(said, claim))
         })
     }
 

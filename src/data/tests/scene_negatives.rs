@@ -100,6 +100,10 @@ fn nothing_becomes_true_by_a_change() {
     assert_eq!(tables.active_passive_negative(&text, &both).map(|t| t.to_string()), None);
     let one = Facts::new(text.clone());
     assert_eq!(tables.active_passive_negative(&text, &one).unwrap().to_string(), "cat chase dog");
+    // "dog above cat" is said by "cat beneath dog", so that it is no negative here.
+    let text = plain("dog#1 beneath cat#2");
+    let odd = Facts::new(plain("dog#1 beneath cat#2. cat#3 beneath dog#4"));
+    assert_eq!(tables.predicate_negative(&text, &odd, &mut |_| 0), None);
     let near = plain("dog#1 next_to cat#2. dog#1 watch cat#2");
     let negative = tables.active_passive_negative(&near, &Facts::new(near.clone())).unwrap();
     assert_eq!(negative.to_string(), "dog next to cat. cat watch dog");
