@@ -50,5 +50,5 @@ pub use report::{ReadReport, Skipped, Traps};
 pub use sampler::{Draw, GraphIndex, GraphSampler, Position, sample_seed};
 pub use scene_negatives::{Facts, Pick};
 pub use scene_text::{Phrase, SceneText, Sentence};
-pub use stats::{GraphStats, SpanCounts};
+pub use stats::GraphStats;
 pub use temporal::{TEMPORAL_TEMPLATES, TemporalTemplate};

@@ -24,22 +24,11 @@ pub struct GraphStats {
     /// Pairs of clip-level graphs of a video by time relation.
     pub time_relations: BTreeMap<&'static str, u64>,
     /// Videos with an O that contains an F and a B; with one that only overlaps them; with neither.
-    pub spans: SpanCounts,
+    pub spans: SpanTally,
     /// Tracks of each entity class.
     pub entities: BTreeMap<String, u64>,
     /// Relations of each predicate.
     pub predicates: BTreeMap<String, u64>,
-}
-
-/// [`SpanTally`] for reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct SpanCounts {
-    /// Videos with an O that contains F and B.
-    pub contained: u64,
-    /// Videos where some O overlaps F and B but none contains them.
-    pub overlapped_only: u64,
-    /// Videos that give no (F, B, O).
-    pub without: u64,
 }
 
 impl GraphStats {
@@ -47,11 +36,7 @@ impl GraphStats {
     pub fn add(&mut self, annotation: &Annotation) {
         let graph = &annotation.graph;
         let clips = graph.clips();
-        let mut tally = SpanTally::default();
-        tally.add(&clips.iter().map(|clip| clip.interval).collect::<Vec<_>>());
-        self.spans.contained += tally.contained;
-        self.spans.overlapped_only += tally.overlapped_only;
-        self.spans.without += tally.without;
+        self.spans.add(&clips.iter().map(|clip| clip.interval).collect::<Vec<_>>());
         self.videos += 1;
         self.frames += u64::from(graph.frame_count);
         self.frames_with_triplets += covered(graph.relations.iter().map(Relation::interval));
@@ -123,7 +108,7 @@ mod tests {
         assert_eq!((stats.frames, stats.frames_with_triplets, stats.frame_triplets), (25 * 32, with, triplets));
         assert!((stats.triplets_per_frame() - triplets as f64 / with as f64).abs() < 1e-12);
         assert_eq!(stats.predicates.values().sum::<u64>(), stats.relations);
-        let SpanCounts { contained, overlapped_only, without } = stats.spans;
+        let SpanTally { contained, overlapped_only, without } = stats.spans;
         assert_eq!((contained + overlapped_only + without, stats.videos), (25, 25));
         assert!(stats.time_relations.values().sum::<u64>() > 0);
     }

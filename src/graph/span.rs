@@ -3,6 +3,7 @@
 use super::Interval;
 use crate::error::{Error, Result};
 use rand::RngExt;
+use serde::Serialize;
 
 /// What "O spans F and B" means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -163,7 +164,7 @@ impl<'a> Candidates<'a> {
 }
 
 /// How many videos give a triple, and by which reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct SpanTally {
     /// Videos with an O that contains F and B (and so, one that overlaps them).
     pub contained: u64,
