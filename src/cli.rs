@@ -4,6 +4,7 @@
 
 mod convert;
 mod embed;
+mod graph;
 mod input;
 mod inspect;
 mod output;
@@ -34,6 +35,7 @@ const HELP: &str = "Examples:
   sgcr embed --video a.mp4 b.mp4 --text \"a dog\" --output embeddings.safetensors
   sgcr convert --checkpoint ViClip-InternVid-10M-FLT.pth --output models/viclip-b16
   sgcr world write --seed 7 --output clips
+  sgcr graph stats clips
   sgcr serve
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found a difference, 130 stopped by Ctrl-C.
@@ -48,6 +50,7 @@ enum Verb {
     Inspect(inspect::InspectArgs),
     Train(train::TrainArgs),
     World(world::WorldArgs),
+    Graph(graph::GraphArgs),
     Serve(serve::ServeArgs),
 }
 
@@ -99,6 +102,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Verb::Inspect(args) => inspect::run(&args, &context),
         Verb::Train(args) => train::run(&args, &context),
         Verb::World(args) => world::run(&args, &context),
+        Verb::Graph(args) => graph::run(&args, &context),
         Verb::Serve(args) => serve::run(&args),
     }
 }

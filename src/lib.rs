@@ -5,6 +5,7 @@
 //! place to start reading is [`session`].
 
 pub mod config;
+pub mod data;
 pub mod error;
 pub mod eval;
 pub mod event;

@@ -91,6 +91,15 @@ pub trait Folder {
         Ok(text)
     }
 
+    /// The names of all its files, those of folders within with `/` between, sorted.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] where they cannot be known (a web server names none), [`Error::Io`].
+    async fn list(&self) -> Result<Vec<String>> {
+        let reason = "its files cannot be listed; give a folder on disk, or drop the folder on the page".to_owned();
+        Err(Error::InvalidInput { what: self.name(), reason })
+    }
+
     /// Where the file lies on this machine's disk, for readers that need a path; `None` elsewhere.
     fn local_path(&self, _file: &str) -> Option<PathBuf> {
         None
@@ -132,6 +141,10 @@ impl<F: Folder + ?Sized> Folder for &F {
 
     async fn bytes(&self, file: &str) -> Result<Vec<u8>> {
         (**self).bytes(file).await
+    }
+
+    async fn list(&self) -> Result<Vec<String>> {
+        (**self).list().await
     }
 
     fn local_path(&self, file: &str) -> Option<PathBuf> {

@@ -196,3 +196,34 @@ fn serve_gives_files_with_a_strict_policy() {
 fn serve_without_a_page_says_how_to_build_it() {
     assert!(fail(&["serve", "--folder", "no-such-folder"]).contains("make demo"));
 }
+
+#[test]
+fn graphs_are_counted_exported_and_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let annotations = fixture("annotations");
+    let counted: serde_json::Value =
+        serde_json::from_str(&succeed(&["graph", "stats", text(&annotations), "--json"])).unwrap();
+    assert_eq!(counted["data_sets"]["VidOR"]["videos"], 1);
+    assert_eq!(counted["report"]["traps"]["merged_segments"], 1);
+    assert!(succeed(&["graph", "stats", text(&annotations)]).contains("triplets a frame"));
+
+    let output = folder.path().join("texts.jsonl");
+    let export = ["graph", "export", text(&annotations), "--samples", "3", "--seed", "5", "--output", text(&output)];
+    succeed(&export);
+    let first = std::fs::read_to_string(&output).unwrap();
+    let lines: Vec<serde_json::Value> = first.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines.iter().all(|line| line["frames"].as_array().unwrap().len() == 8));
+    assert!(lines.iter().all(|line| line["texts"]["predicate"] != line["texts"]["positive"]));
+    succeed(&export);
+    assert_eq!(std::fs::read_to_string(&output).unwrap(), first, "the same seed gives the same file");
+
+    let page = folder.path().join("video.html");
+    let file = "vidor/validation/1025/9999999999.json";
+    succeed(&["graph", "show", text(&annotations), "--file", file, "--output", text(&page)]);
+    assert!(std::fs::read_to_string(&page).unwrap().contains("<h2>Texts</h2>"));
+
+    std::fs::write(folder.path().join("bad.json"), "{\n\"video_id\": 3").unwrap();
+    let error = fail(&["graph", "stats", text(folder.path()), "--strict"]);
+    assert!(error.contains("bad.json") && error.contains("line 2"), "{error}");
+}

@@ -51,4 +51,8 @@ impl Folder for BlobFolder {
     async fn range(&self, file: &str, begin: u64, end: u64) -> Result<Vec<u8>> {
         blob_range(self.file(file)?, begin, end, file).await
     }
+
+    async fn list(&self) -> Result<Vec<String>> {
+        Ok(self.files.keys().cloned().collect())
+    }
 }

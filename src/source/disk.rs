@@ -73,9 +73,36 @@ impl Folder for DiskFolder {
         Ok(bytes)
     }
 
+    async fn list(&self) -> Result<Vec<String>> {
+        let mut files = Vec::new();
+        collect(&self.root, "", MAX_DEPTH, &mut files)?;
+        files.sort();
+        Ok(files)
+    }
+
     fn local_path(&self, file: &str) -> Option<PathBuf> {
         Some(self.root.join(file))
     }
+}
+
+/// Folders within folders that are followed: deeper ones are a link that leads back to where it lies.
+const MAX_DEPTH: usize = 32;
+
+/// Adds the files of `folder`, whose own name from the root on, with a slash at its end, is `prefix`.
+fn collect(folder: &Path, prefix: &str, depth: usize, files: &mut Vec<String>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).map_err(Error::io("list", folder))? {
+        let entry = entry.map_err(Error::io("list", folder))?;
+        let path = entry.path();
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if !path.is_dir() {
+            files.push(name);
+        } else if depth == 0 {
+            return Err(Error::io("list", path)(std::io::Error::other("folders are nested too deep, or in a circle")));
+        } else {
+            collect(&path, &format!("{name}/"), depth - 1, files)?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -93,6 +120,22 @@ mod tests {
         assert_eq!(block_on(folder.range("x.bin", 2, 5)).unwrap_err().code(), "corrupt-file");
         assert_eq!(block_on(folder.range("x.bin", 0, u64::MAX)).unwrap_err().code(), "corrupt-file");
         assert_eq!(block_on(folder.bytes("y.bin")).unwrap_err().code(), "missing-file");
+    }
+
+    #[test]
+    fn files_are_listed_with_those_of_folders_within() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("b/1025")).unwrap();
+        for file in ["b/1025/7.json", "b/x", "a.json"] {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
+        let disk = DiskFolder::open(folder.path()).unwrap();
+        assert_eq!(block_on(disk.list()).unwrap(), ["a.json", "b/1025/7.json", "b/x"]);
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(folder.path(), folder.path().join("b/circle")).unwrap();
+            assert_eq!(block_on(disk.list()).unwrap_err().code(), "io");
+        }
     }
 
     #[test]

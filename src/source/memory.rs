@@ -57,6 +57,10 @@ impl Folder for MemoryFolder {
     async fn range(&self, file: &str, begin: u64, end: u64) -> Result<Vec<u8>> {
         Ok(slice(self.file(file)?, file, begin, end)?.to_vec())
     }
+
+    async fn list(&self) -> Result<Vec<String>> {
+        Ok(self.files.keys().cloned().collect())
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,275 @@
+//! `sgcr graph`: what annotated videos hold, and the texts that training makes of them.
+
+use super::{Context, output};
+use crate::data::{
+    AnnotationFolder, GraphSample, GraphStats, LabelTexts, MergeSegments, Negatives, ReadOptions, ReadReport,
+    SampleRules, page, sample_seed,
+};
+use crate::graph::Spans;
+use crate::platform::{block_on, write_beside};
+use crate::source::DiskFolder;
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Scene graphs of annotated videos (VidVRD, VidOR, the generated world).
+#[derive(Debug, clap::Args)]
+pub struct GraphArgs {
+    #[command(subcommand)]
+    verb: GraphVerb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum GraphVerb {
+    Stats(StatsArgs),
+    Show(ShowArgs),
+    Export(ExportArgs),
+    Labels(LabelsArgs),
+}
+
+/// The folder and how it is read.
+#[derive(Debug, clap::Args)]
+struct FolderArgs {
+    /// Folder of annotation files (one .json a video), with those in folders within
+    annotations: PathBuf,
+    /// Whose relations in pieces are joined: off, train (VidVRD's training split), always
+    #[arg(long, default_value = "train", value_parser = parse_merge)]
+    merge_segments: MergeSegments,
+    /// A bad file is an error, instead of being reported and skipped
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Counts: videos, graphs, triplets a frame, labels, what was unusual, which files are bad.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sgcr graph stats vidor-dataset/annotation
+  sgcr graph stats vidvrd-dataset --merge-segments off --json")]
+struct StatsArgs {
+    #[command(flatten)]
+    folder: FolderArgs,
+    /// Print JSON, with the histograms of labels
+    #[arg(long)]
+    json: bool,
+}
+
+/// Writes the texts of training as JSON lines: frames, positive and negative texts of each video.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sgcr graph export vidor-dataset/annotation --output texts.jsonl
+  sgcr graph export clips --samples 3 --seed 7 --spans contains --output texts.jsonl")]
+struct ExportArgs {
+    #[command(flatten)]
+    folder: FolderArgs,
+    /// File to write
+    #[arg(long, short)]
+    output: PathBuf,
+    /// Samples a video
+    #[arg(long, default_value_t = 1)]
+    samples: u64,
+    #[command(flatten)]
+    rules: RuleArgs,
+}
+
+/// How samples are drawn.
+#[derive(Debug, clap::Args)]
+struct RuleArgs {
+    /// Frames a sample
+    #[arg(long, default_value_t = 8)]
+    frames: usize,
+    /// What "O spans F and B" means: overlaps, contains, contains-else-overlaps
+    #[arg(long, default_value = "overlaps", value_parser = parse_spans)]
+    spans: Spans,
+    /// Seed of the draws
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Table of negatives to use in place of the built-in one
+    #[arg(long)]
+    negatives: Option<PathBuf>,
+    /// Table of labels in words (JSON), to change what the built-in rule makes of them
+    #[arg(long)]
+    labels: Option<PathBuf>,
+}
+
+/// Writes an HTML page of one video: its timeline, the frames a training step would see with their boxes, the texts.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  sgcr graph show vidor-dataset/annotation/validation --file 1025/5159741010.json --output video.html")]
+struct ShowArgs {
+    #[command(flatten)]
+    folder: FolderArgs,
+    /// The video's annotation file, within the folder
+    #[arg(long)]
+    file: String,
+    /// Page to write
+    #[arg(long, short)]
+    output: PathBuf,
+    #[command(flatten)]
+    rules: RuleArgs,
+}
+
+/// Prints a table to start one's own from: negatives, or labels in words.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  sgcr graph labels negatives > negatives.json
+  sgcr graph labels words > labels.json")]
+struct LabelsArgs {
+    /// negatives or words
+    #[arg(value_parser = ["negatives", "words"])]
+    table: String,
+}
+
+fn parse_merge(name: &str) -> Result<MergeSegments, crate::Error> {
+    MergeSegments::named(name)
+}
+
+fn parse_spans(name: &str) -> Result<Spans, crate::Error> {
+    Spans::named(name)
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// A folder or table that cannot be read, a file that cannot be written, [`Error::Aborted`](crate::Error::Aborted).
+pub fn run(args: &GraphArgs, context: &Context) -> anyhow::Result<()> {
+    match &args.verb {
+        GraphVerb::Stats(args) => stats(args, context),
+        GraphVerb::Show(args) => show(args),
+        GraphVerb::Export(args) => export(args, context),
+        GraphVerb::Labels(args) if args.table == "words" => output::print_json(&LabelTexts::default().table()),
+        GraphVerb::Labels(_) => output::print_json(Negatives::built_in()),
+    }
+}
+
+impl FolderArgs {
+    fn open(&self) -> crate::Result<AnnotationFolder<DiskFolder>> {
+        let options = ReadOptions { merge_segments: self.merge_segments, strict: self.strict };
+        block_on(AnnotationFolder::open(DiskFolder::open(&self.annotations)?, options))
+    }
+}
+
+fn stats(args: &StatsArgs, context: &Context) -> anyhow::Result<()> {
+    let mut sets: BTreeMap<&'static str, GraphStats> = BTreeMap::new();
+    let report = block_on(args.folder.open()?.scan(|_, annotation| {
+        context.abort.check()?;
+        sets.entry(annotation.dataset.name()).or_default().add(&annotation);
+        Ok(())
+    }))?;
+    if args.json {
+        return output::print_json(&serde_json::json!({ "data_sets": sets, "report": report }));
+    }
+    for (name, stats) in &sets {
+        output::print(&told(name, stats))?;
+    }
+    tell_skipped(&report);
+    let traps = serde_json::to_value(report.traps)?;
+    for (trap, count) in traps.as_object().into_iter().flatten().filter(|(_, count)| **count != 0) {
+        output::print(&format!("{:<28}{count}", trap.replace('_', " ")))?;
+    }
+    Ok(())
+}
+
+fn told(name: &str, stats: &GraphStats) -> String {
+    let most = |counts: &BTreeMap<String, u64>| {
+        let mut counts: Vec<_> = counts.iter().collect();
+        counts.sort_by_key(|(label, count)| (std::cmp::Reverse(**count), *label));
+        counts.iter().take(8).map(|(label, count)| format!("{label} {count}")).collect::<Vec<_>>().join(", ")
+    };
+    let times: Vec<String> = stats.time_relations.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let rows = [
+        ("videos", stats.videos.to_string()),
+        ("frames", stats.frames.to_string()),
+        ("relations", stats.relations.to_string()),
+        ("clip-level graphs", stats.clip_graphs.to_string()),
+        ("triplets a frame", format!("{:.1} (over frames that have any)", stats.triplets_per_frame())),
+        ("pairs of graphs", times.join(", ")),
+        ("videos, O contains F, B", stats.spans.contained.to_string()),
+        ("videos, O only overlaps", stats.spans.overlapped_only.to_string()),
+        ("videos without F, B, O", stats.spans.without.to_string()),
+        ("entity classes", format!("{}: {}", stats.entities.len(), most(&stats.entities))),
+        ("predicates", format!("{}: {}", stats.predicates.len(), most(&stats.predicates))),
+    ];
+    let rows: Vec<String> = rows.into_iter().map(|(what, value)| format!("{what:<28}{value}")).collect();
+    format!("{name}\n{}", rows.join("\n"))
+}
+
+/// Refused files, on standard error.
+fn tell_skipped(report: &ReadReport) {
+    for skipped in &report.skipped {
+        output::note(&format!(
+            "skipped {}, line {}, column {}: {}",
+            skipped.file, skipped.line, skipped.column, skipped.reason
+        ));
+    }
+    if !report.skipped.is_empty() {
+        output::note(&format!(
+            "{} of {} files skipped",
+            report.skipped.len(),
+            report.skipped.len() as u64 + report.videos()
+        ));
+    }
+}
+
+fn read_table(path: &Path) -> crate::Result<String> {
+    std::fs::read_to_string(path).map_err(crate::Error::io("read", path))
+}
+
+impl RuleArgs {
+    fn read(&self) -> crate::Result<SampleRules> {
+        let mut rules = SampleRules::new(self.frames);
+        rules.spans = self.spans;
+        if let Some(path) = &self.negatives {
+            rules.negatives = Negatives::from_json(&read_table(path)?, &path.display().to_string())?;
+        }
+        if let Some(path) = &self.labels {
+            rules.texts = LabelTexts::from_json(&read_table(path)?, &path.display().to_string())?;
+        }
+        Ok(rules)
+    }
+}
+
+fn show(args: &ShowArgs) -> anyhow::Result<()> {
+    let rules = args.rules.read()?;
+    let graph = block_on(args.folder.open()?.read(&args.file))?.graph;
+    let sample = GraphSample::draw(&graph, &rules, args.rules.seed);
+    write_beside(&args.output, page(&graph, sample.as_ref(), &rules.texts).as_bytes())?;
+    if sample.is_none() {
+        output::note("the video gives no (F, B, O): the page has no sample");
+    }
+    output::print(&args.output.display().to_string())
+}
+
+fn export(args: &ExportArgs, context: &Context) -> anyhow::Result<()> {
+    let rules = args.rules.read()?;
+    let folder = args.folder.open()?;
+    // Beside its place and renamed: nothing half written stays.
+    let beside = args.output.with_extension("part");
+    let file = std::fs::File::create(&beside).map_err(crate::Error::io("create", &beside))?;
+    let mut out = std::io::BufWriter::new(file);
+    let (mut videos, mut lines, mut without) = (0_u64, 0_u64, 0_u64);
+    let read = block_on(folder.scan(|file, annotation| {
+        context.abort.check()?;
+        videos += 1;
+        for draw in 0..args.samples {
+            let seed = sample_seed(args.rules.seed, draw, videos);
+            let Some(sample) = GraphSample::draw(&annotation.graph, &rules, seed) else {
+                without += 1;
+                break;
+            };
+            let line = serde_json::json!({
+                "file": file, "video_id": sample.video_id, "frames": sample.frames, "texts": sample.texts,
+            });
+            writeln!(out, "{line}").map_err(crate::Error::io("write", &beside))?;
+            lines += 1;
+        }
+        Ok(())
+    }));
+    let written = read.and_then(|report| {
+        out.flush().map_err(crate::Error::io("write", &beside))?;
+        std::fs::rename(&beside, &args.output).map_err(crate::Error::io("write", &args.output))?;
+        Ok(report)
+    });
+    let report = written.inspect_err(|_| drop(std::fs::remove_file(&beside)))?;
+    tell_skipped(&report);
+    output::print(&format!("{}: {lines} samples; {without} videos give no (F, B, O)", args.output.display()))
+}

@@ -1,0 +1,54 @@
+//! Data sets as users download them: scene-graph annotations and what training reads out of them.
+//!
+//! Constraints: VidVRD and VidOR hold 8,835 files, some of tens of megabytes, in two dialects with half a dozen traps, and
+//! a page has to read the same folder that the command line reads. Solution: one file at a time is read through
+//! [`Folder`](crate::source::Folder), parsed by serde into plain records, checked, and turned into a
+//! [`VideoGraph`](crate::graph::VideoGraph); what is unusual but usable is counted ([`Traps`]), what is wrong refuses its
+//! file with path, line and reason ([`ReadReport`]). Cost: a file is in memory twice for a moment, as bytes and as
+//! records; an index of a data set keeps names and intervals alone, and reads a file again when it is drawn.
+//!
+//! The text branch (section 4.2) needs negatives that are false of the video. Constraint: its authors asked a language model
+//! and checked by hand; their tables are not published, and no table knows a video. Solution: a table of our own
+//! ([`Negatives`]), checked by rules, corrected by what a data set shows together ([`CoOccurrence`]), and at each use held
+//! against what is true in those frames ([`Facts`]). Cost: some sentences of a negative stay as they are, and a graph about
+//! which nothing false can be said has none.
+//!
+//! - [`annotation`]: one JSON document; [`AnnotationFolder`]: a folder of them; [`vocabulary`]: the label lists
+//! - [`GraphSample`], [`GraphIndex`], [`GraphSampler`], [`BatchShares`], [`video_texts`]: what a training step sees, in order
+//! - [`GraphStats`], [`page`]: a data set in counts, a video on a page
+//! - [`LabelTexts`], [`SceneText`], [`TEMPORAL_TEMPLATES`]: graphs in words
+//! - [`Negatives`], [`Facts`], [`CoOccurrence`], [`entails`]: what is false of them
+
+pub mod annotation;
+mod co_occurrence;
+mod folder;
+mod graph_sample;
+mod label_text;
+mod locate;
+mod meaning;
+mod negatives;
+mod page;
+mod pairs;
+mod report;
+mod sampler;
+mod scene_negatives;
+mod scene_text;
+mod stats;
+mod temporal;
+pub mod vocabulary;
+mod world_negatives;
+
+pub use co_occurrence::CoOccurrence;
+pub use folder::{AnnotationFolder, MergeSegments, ReadOptions};
+pub use graph_sample::{GraphSample, SampleRules, SampleTarget, SampleTexts, unique_labels};
+pub use label_text::LabelTexts;
+pub use meaning::entails;
+pub use negatives::{Negatives, WordTable};
+pub use page::page;
+pub use pairs::{BatchShares, VideoText, video_texts};
+pub use report::{ReadReport, Skipped, Traps};
+pub use sampler::{Draw, GraphIndex, GraphSampler, Position, sample_seed};
+pub use scene_negatives::{Facts, Pick};
+pub use scene_text::{Phrase, SceneText, Sentence};
+pub use stats::GraphStats;
+pub use temporal::{TEMPORAL_TEMPLATES, TemporalTemplate};

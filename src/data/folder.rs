@@ -1,0 +1,164 @@
+//! A folder of annotation files, as downloaded: read one at a time.
+
+use super::annotation::Annotation;
+use super::report::{ReadReport, Skipped};
+use super::vocabulary::{self, Dataset};
+use crate::error::{Error, Result};
+use crate::source::Folder;
+use std::collections::BTreeSet;
+
+/// Whose relations are joined where they come in overlapping pieces ([`VideoGraph::merge_segments`]).
+///
+/// [`VideoGraph::merge_segments`]: crate::graph::VideoGraph::merge_segments
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum MergeSegments {
+    /// Nobody's.
+    Off,
+    /// Those of VidVRD's training split, the only one that is written so: files in VidVRD's layout below a folder "train".
+    #[default]
+    Train,
+    /// Everybody's.
+    Always,
+}
+
+impl MergeSegments {
+    /// All settings.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Train, Self::Always];
+
+    /// The name in settings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Train => "train",
+            Self::Always => "always",
+        }
+    }
+
+    /// The setting of that name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`].
+    pub fn named(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|merge| merge.name() == name).ok_or_else(|| Error::UnknownName {
+            kind: "setting of merge_segments",
+            name: name.to_owned(),
+            known: Self::ALL.map(Self::name).join(", "),
+        })
+    }
+
+    fn applies(self, dataset: Dataset, path: &str) -> bool {
+        // The folder's own path counts, for a user may open "…/train" itself; of several, the innermost decides.
+        let split = path.rsplit(['/', '\\']).find(|part| ["train", "test"].contains(part));
+        match self {
+            Self::Off => false,
+            Self::Train => dataset == Dataset::VidVrd && split == Some("train"),
+            Self::Always => true,
+        }
+    }
+}
+
+/// How a folder is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadOptions {
+    /// Whose pieces are joined.
+    pub merge_segments: MergeSegments,
+    /// A file that is refused ends the reading, instead of being reported and skipped.
+    pub strict: bool,
+}
+
+/// The annotation files of a folder and of those within it; nothing of them is kept in memory.
+#[derive(Debug, Clone)]
+pub struct AnnotationFolder<F> {
+    folder: F,
+    files: Vec<String>,
+    options: ReadOptions,
+}
+
+impl<F: Folder> AnnotationFolder<F> {
+    /// Lists the folder: every `.json` file is an annotation, but hidden ones and the generated world's captions
+    /// (`*.captions.json`).
+    ///
+    /// # Errors
+    /// Those of [`Folder::list`], and [`Error::MissingFile`] where no file is an annotation.
+    pub async fn open(folder: F, options: ReadOptions) -> Result<Self> {
+        let mut files = folder.list().await?;
+        files.retain(|file| {
+            let hidden = file.split('/').any(|part| part.starts_with('.'));
+            file.ends_with(".json") && !file.ends_with(".captions.json") && !hidden
+        });
+        if files.is_empty() {
+            let advice = "give the folder with VidVRD's or VidOR's annotation files (one .json a video)".to_owned();
+            return Err(Error::MissingFile { folder: folder.name(), file: "annotation".to_owned(), advice });
+        }
+        Ok(Self { folder, files, options })
+    }
+
+    /// The files' names, sorted.
+    #[must_use]
+    pub fn files(&self) -> &[String] {
+        &self.files
+    }
+
+    /// Reads one file.
+    ///
+    /// # Errors
+    /// Those of [`Annotation::parse`] and of the folder.
+    pub async fn read(&self, file: &str) -> Result<Annotation> {
+        Ok(self.read_sized(file).await?.0)
+    }
+
+    async fn read_sized(&self, file: &str) -> Result<(Annotation, u64)> {
+        let path = format!("{}/{file}", self.folder.name());
+        let bytes = self.folder.bytes(file).await?;
+        let mut annotation = Annotation::parse(&bytes, &path)?;
+        let name = file.rsplit('/').next().unwrap_or(file);
+        let differs = name.strip_suffix(".json") != Some(annotation.graph.video_id.as_str());
+        annotation.traps.id_differs_from_name = u64::from(differs);
+        if self.options.merge_segments.applies(annotation.dataset, &path) {
+            annotation.traps.merged_segments = annotation.graph.merge_segments() as u64;
+        }
+        Ok((annotation, bytes.len() as u64))
+    }
+
+    /// Reads every file in turn and hands it to `visit` with its name. Memory is bounded by the largest file.
+    ///
+    /// # Errors
+    /// What `visit` returns; with [`ReadOptions::strict`] also the first file's that is refused. Without, such files are
+    /// in the report.
+    pub async fn scan(&self, mut visit: impl FnMut(&str, Annotation) -> Result<()>) -> Result<ReadReport> {
+        let (entities, predicates) = (vocabulary::entities(), vocabulary::predicates());
+        let (entities, predicates): (BTreeSet<&str>, BTreeSet<&str>) =
+            (entities.into_iter().collect(), predicates.into_iter().collect());
+        let mut report = ReadReport::default();
+        for file in &self.files {
+            let (annotation, bytes) = match self.read_sized(file).await {
+                Ok(read) => read,
+                Err(Error::Aborted) => return Err(Error::Aborted),
+                Err(error) if self.options.strict => return Err(error),
+                Err(error) => {
+                    report.skipped.push(Skipped::new(format!("{}/{file}", self.folder.name()), &error));
+                    continue;
+                }
+            };
+            let graph = &annotation.graph;
+            report.count_video(annotation.dataset);
+            report.bytes += bytes;
+            report.boxes += graph.tracks.iter().map(|track| track.boxes.len() as u64).sum::<u64>();
+            report.relations += graph.relations.len() as u64;
+            report.traps += annotation.traps;
+            for track in graph.tracks.iter().filter(|track| !entities.contains(track.category.as_str())) {
+                *report.unlisted_entities.entry(track.category.clone()).or_default() += 1;
+            }
+            for relation in graph.relations.iter().filter(|r| !predicates.contains(r.predicate.as_str())) {
+                *report.unlisted_predicates.entry(relation.predicate.clone()).or_default() += 1;
+            }
+            visit(file, annotation)?;
+        }
+        Ok(report)
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/folder.rs"]
+mod tests;

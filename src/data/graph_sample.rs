@@ -1,0 +1,165 @@
+//! What one training step sees of one annotated video: frames to decode, what is to be found in each, and its texts.
+//! Everything but the pixels; all of it follows from the graph and a seed.
+
+use super::label_text::LabelTexts;
+use super::negatives::Negatives;
+use super::scene_negatives::Facts;
+use super::scene_text::SceneText;
+use super::temporal::TEMPORAL_TEMPLATES;
+use crate::graph::{ClipGraph, Interval, Spans, Triplet, VideoGraph, draw_triple, sample_frames};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// How samples are drawn.
+#[derive(Debug, Clone)]
+pub struct SampleRules {
+    /// T': frames a sample.
+    pub frames: usize,
+    /// What "O spans F and B" means.
+    pub spans: Spans,
+    /// Labels in words.
+    pub texts: LabelTexts,
+    /// The tables of negatives.
+    pub negatives: Negatives,
+}
+
+impl SampleRules {
+    /// The defaults with `frames` frames a sample (8 for `ViCLIP`, 4 for `InternVideo2`).
+    #[must_use]
+    pub fn new(frames: usize) -> Self {
+        let negatives = Negatives::built_in().clone();
+        Self { frames, spans: Spans::default(), texts: LabelTexts::default(), negatives }
+    }
+}
+
+/// A triplet to be found in a frame, classes in words.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SampleTarget {
+    /// Subject's class.
+    pub subject: String,
+    /// Predicate.
+    pub predicate: String,
+    /// Object's class.
+    pub object: String,
+    /// `[4]`: centre x, centre y, width, height, in parts of the frame.
+    pub subject_box: [f32; 4],
+    /// `[4]`: as `subject_box`.
+    pub object_box: [f32; 4],
+}
+
+/// The texts of a sample; a negative that cannot be made is absent and left out of the loss.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SampleTexts {
+    /// G_O in words.
+    pub positive: String,
+    /// With other attributes.
+    pub attribute: Option<String>,
+    /// With other predicates.
+    pub predicate: Option<String>,
+    /// With subjects and objects exchanged.
+    pub active_passive: Option<String>,
+    /// Position of the drawn template in [`TEMPORAL_TEMPLATES`].
+    pub template: usize,
+    /// G_F before G_B.
+    pub temporal: String,
+    /// G_B before G_F; absent where that is true too.
+    pub temporal_negative: Option<String>,
+}
+
+/// One video's part of a training step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GraphSample {
+    /// The video.
+    pub video_id: String,
+    /// `[T']`: frames to decode, ascending.
+    pub frames: Vec<u32>,
+    /// `[T'][triplets]`: for each frame, every triplet alive in it whose boxes are known.
+    pub targets: Vec<Vec<SampleTarget>>,
+    /// The texts.
+    pub texts: SampleTexts,
+}
+
+impl GraphSample {
+    /// Draws a sample; `None` for a video without an (F, B, O).
+    #[must_use]
+    pub fn draw(graph: &VideoGraph, rules: &SampleRules, seed: u64) -> Option<Self> {
+        let mut rng = Pcg64Mcg::seed_from_u64(seed);
+        let clips = graph.clips();
+        let intervals: Vec<Interval> = clips.iter().map(|clip| clip.interval).collect();
+        let triple = draw_triple(&intervals, rules.spans, &mut rng)?;
+        let frames = sample_frames(&intervals, triple, rules.frames)?.frames;
+        let targets = frames.iter().map(|frame| targets(graph, *frame, &rules.texts)).collect();
+        let [front, back, over] = [triple.front, triple.back, triple.over].map(|at| &clips[at]);
+        let texts = rules.tell(graph, [front, back, over], &mut rng);
+        Some(Self { video_id: graph.video_id.clone(), frames, targets, texts })
+    }
+}
+
+fn targets(graph: &VideoGraph, frame: u32, texts: &LabelTexts) -> Vec<SampleTarget> {
+    let found = graph.targets(frame).into_iter().map(|target| SampleTarget {
+        subject: texts.text(target.subject_class).into_owned(),
+        predicate: texts.text(target.predicate).into_owned(),
+        object: texts.text(target.object_class).into_owned(),
+        subject_box: target.subject_box,
+        object_box: target.object_box,
+    });
+    found.collect()
+}
+
+/// The entity classes and the predicates of a batch, each once, sorted: the classes that the visual branch tells apart.
+#[must_use]
+pub fn unique_labels(samples: &[GraphSample]) -> (Vec<String>, Vec<String>) {
+    let targets = || samples.iter().flat_map(|sample| sample.targets.iter().flatten());
+    let entities: BTreeSet<&String> = targets().flat_map(|target| [&target.subject, &target.object]).collect();
+    let predicates: BTreeSet<&String> = targets().map(|target| &target.predicate).collect();
+    (entities.into_iter().cloned().collect(), predicates.into_iter().cloned().collect())
+}
+
+impl SampleRules {
+    fn tell(&self, graph: &VideoGraph, [front, back, over]: [&ClipGraph; 3], rng: &mut Pcg64Mcg) -> SampleTexts {
+        let [f, b, o] = [front, back, over].map(|clip| SceneText::of(graph, &clip.triplets, &self.texts));
+        let facts = Facts::new(SceneText::during(graph, over.interval, &self.texts));
+        // u64: the same draw where pointers have 32 bits.
+        let mut pick = |count: usize| rng.random_range(0..count as u64) as usize;
+        let template = pick(TEMPORAL_TEMPLATES.len());
+        let attribute = self.negatives.attribute_negative(&o, &facts, &mut pick);
+        let predicate = self.negatives.predicate_negative(&o, &facts, &mut pick);
+        let told = |text: Option<SceneText>| text.map(|text| text.to_string());
+        let temporal = TEMPORAL_TEMPLATES[template].fill(&f, &b);
+        let reversed = TEMPORAL_TEMPLATES[template].fill(&b, &f);
+        let false_reversed = reversed != temporal && !comes_before(graph, &back.triplets, &front.triplets);
+        SampleTexts {
+            positive: o.to_string(),
+            attribute: told(attribute),
+            predicate: told(predicate),
+            active_passive: told(self.negatives.active_passive_negative(&o, &facts)),
+            template,
+            temporal,
+            temporal_negative: false_reversed.then_some(reversed),
+        }
+    }
+}
+
+/// Whether at some frame all of `first` holds and at a later one all of `second`, by classes: another dog that does the
+/// same makes a text true as well.
+fn comes_before(graph: &VideoGraph, first: &[Triplet], second: &[Triplet]) -> bool {
+    let class = |tid: u32| graph.track(tid).map(|track| track.category.as_str());
+    let holds = |triplets: &[Triplet], frame: u32| {
+        triplets.iter().all(|t| {
+            graph.relations.iter().any(|r| {
+                r.interval().has(frame)
+                    && r.predicate == t.predicate
+                    && class(r.subject) == class(t.subject)
+                    && class(r.object) == class(t.object)
+            })
+        })
+    };
+    let earliest = (0..graph.frame_count).find(|frame| holds(first, *frame));
+    earliest.is_some_and(|earliest| (earliest + 1..graph.frame_count).rev().any(|frame| holds(second, frame)))
+}
+
+#[cfg(test)]
+#[path = "tests/graph_sample.rs"]
+mod tests;
