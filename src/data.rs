@@ -5,7 +5,7 @@
 //! [`Folder`](crate::source::Folder), parsed by serde into plain records, checked, and turned into a
 //! [`VideoGraph`](crate::graph::VideoGraph); what is unusual but usable is counted ([`Traps`]), what is wrong refuses its
 //! file with path, line and reason ([`ReadReport`]). Cost: a file is in memory twice for a moment, as bytes and as
-//! records; an index of a data set keeps names and intervals alone, and reads a file again when it is drawn.
+//! records; an index of a data set keeps names alone, and reads a file again when it is drawn.
 //!
 //! The text branch (section 4.2) needs negatives that are false of the video. Constraint: its authors asked a language model
 //! and checked by hand; their tables are not published, and no table knows a video. Solution: a table of our own
@@ -14,8 +14,8 @@
 //! which nothing false can be said has none.
 //!
 //! - [`annotation`]: one JSON document; [`AnnotationFolder`]: a folder of them; [`vocabulary`]: the label lists
-//! - [`GraphSample`], [`GraphIndex`], [`GraphSampler`], [`BatchShares`], [`video_texts`]: what a training step sees, in order
-//! - [`GraphStats`], [`page`]: a data set in counts, a video on a page
+//! - [`GraphSample`], [`GraphIndex`], [`BatchSampler`], [`video_texts`]: what a training step sees, in seeded order
+//! - [`GraphStats`], [`page()`]: a data set in counts, a video on a page
 //! - [`LabelTexts`], [`SceneText`], [`TEMPORAL_TEMPLATES`]: graphs in words
 //! - [`Negatives`], [`Facts`], [`CoOccurrence`], [`entails`]: what is false of them
 
@@ -27,6 +27,7 @@ mod label_text;
 mod locate;
 mod meaning;
 mod negatives;
+mod order;
 mod page;
 mod pairs;
 mod report;
@@ -44,10 +45,11 @@ pub use graph_sample::{GraphSample, SampleRules, SampleTarget, SampleTexts, uniq
 pub use label_text::LabelTexts;
 pub use meaning::entails;
 pub use negatives::{Negatives, WordTable};
+pub use order::{Position, SeededOrder, Turn, sample_seed};
 pub use page::page;
 pub use pairs::{BatchShares, VideoText, video_texts};
 pub use report::{ReadReport, Skipped, Traps};
-pub use sampler::{Draw, GraphIndex, GraphSampler, Position, sample_seed};
+pub use sampler::{Batch, BatchPosition, BatchSampler, GraphIndex};
 pub use scene_negatives::{Facts, Pick};
 pub use scene_text::{Phrase, SceneText, Sentence};
 pub use stats::GraphStats;

@@ -1,4 +1,4 @@
-//! The order of videos, and an index of a folder in memory.
+//! An index of a folder in memory, and batches of it.
 
 use super::*;
 use crate::data::ReadOptions;
@@ -6,38 +6,6 @@ use crate::source::MemoryFolder;
 use crate::world::{Split, WorldClip, vidor_json};
 use pollster::block_on;
 use std::collections::{BTreeMap, BTreeSet};
-
-fn names(count: usize) -> Vec<String> {
-    (0..count).map(|i| format!("{i}.json")).collect()
-}
-
-#[test]
-fn an_epoch_has_every_video_once_and_a_position_is_exact() {
-    let mut sampler = GraphSampler::new(names(7), 3).unwrap();
-    let epochs: Vec<Vec<Draw>> = (0..3).map(|_| (0..7).map(|_| sampler.advance()).collect()).collect();
-    for epoch in &epochs {
-        let files: BTreeSet<_> = epoch.iter().map(|draw| draw.file.clone()).collect();
-        assert_eq!(files.into_iter().collect::<Vec<_>>(), names(7));
-    }
-    assert_ne!(epochs[0], epochs[1]);
-    let seeds: BTreeSet<u64> = epochs.iter().flatten().map(|draw| draw.seed).collect();
-    assert_eq!(seeds.len(), 21);
-    for stop in 0..20 {
-        let mut first = GraphSampler::new(names(7), 3).unwrap();
-        (0..stop).for_each(|_| drop(first.advance()));
-        let saved = serde_json::to_string(&first.position()).unwrap();
-        let mut second = GraphSampler::new(names(7), 3).unwrap();
-        second.resume(serde_json::from_str(&saved).unwrap()).unwrap();
-        assert_eq!(second.advance(), epochs[stop / 7][stop % 7]);
-    }
-    let other: Vec<Draw> = {
-        let mut sampler = GraphSampler::new(names(7), 4).unwrap();
-        (0..7).map(|_| sampler.advance()).collect()
-    };
-    assert_ne!(other, epochs[0]);
-    assert_eq!(sampler.resume(Position { epoch: 0, seen: 7 }).unwrap_err().code(), "invalid-input");
-    assert_eq!(GraphSampler::new(Vec::new(), 0).unwrap_err().code(), "invalid-input");
-}
 
 #[test]
 fn a_folder_is_indexed_and_sampled() {
@@ -62,13 +30,30 @@ fn a_folder_is_indexed_and_sampled() {
     assert_eq!(index.report.skipped.len(), 1);
     let mut rules = SampleRules::new(8);
     rules.spans = Spans::Contains;
-    let draw = |seed| {
-        let mut sampler = GraphSampler::new(index.files.clone(), seed).unwrap();
-        block_on(sampler.samples(&folder, &rules, 2 * usable.len())).unwrap()
+    let pairs: Vec<VideoText> =
+        (0..5).map(|i| VideoText { video: format!("{i}.mp4"), caption: format!("caption {i}") }).collect();
+    let shares = BatchShares { pairs: 1, graphs: 2 };
+    let sampler = |seed| BatchSampler::new(pairs.clone(), index.files.clone(), shares, 6, seed).unwrap();
+    let draw = |sampler: &mut BatchSampler, count: usize| -> Vec<Batch> {
+        (0..count).map(|_| block_on(sampler.batch(&folder, &rules)).unwrap()).collect()
     };
-    let samples = draw(9);
-    assert_eq!(samples, draw(9));
-    assert_ne!(samples, draw(10));
-    let first: BTreeSet<_> = samples[..usable.len()].iter().map(|sample| format!("{}.json", sample.video_id)).collect();
+    let batches = draw(&mut sampler(9), 6);
+    assert_eq!(batches, draw(&mut sampler(9), 6));
+    assert_ne!(batches, draw(&mut sampler(10), 6));
+    assert!(batches.iter().all(|batch| (batch.pairs.len(), batch.graphs.len()) == (2, 4)));
+    // An epoch has each once, whatever batches it falls into.
+    let drawn: Vec<String> =
+        batches.iter().flat_map(|b| &b.graphs).map(|sample| format!("{}.json", sample.video_id)).collect();
+    let first: BTreeSet<_> = drawn[..usable.len()].iter().cloned().collect();
     assert_eq!(first.into_iter().collect::<Vec<_>>(), usable);
+    let captions: BTreeSet<_> = batches.iter().flat_map(|b| &b.pairs).take(5).map(|(pair, _)| &pair.caption).collect();
+    assert_eq!(captions.len(), 5);
+    let mut stopped = sampler(9);
+    draw(&mut stopped, 4);
+    let saved = serde_json::to_string(&stopped.position()).unwrap();
+    let mut resumed = sampler(9);
+    resumed.resume(serde_json::from_str(&saved).unwrap()).unwrap();
+    assert_eq!(draw(&mut resumed, 2), batches[4..]);
+    assert!(BatchSampler::new(Vec::new(), index.files.clone(), shares, 6, 0).is_err());
+    assert!(BatchSampler::new(Vec::new(), index.files, BatchShares { pairs: 0, graphs: 1 }, 6, 0).is_ok());
 }
