@@ -49,7 +49,7 @@ impl Session {
     /// Loads a model folder (`config.json`, `preprocessor_config.json`, `tokenizer.json`, weights) onto a device.
     ///
     /// # Errors
-    /// Whatever is wrong with the folder, by name; [`Error::Aborted`](crate::error::Error::Aborted).
+    /// Whatever is wrong with the folder, by name; [`Error::Aborted`].
     pub async fn open<F: Folder>(
         folder: F,
         device: ComputeDevice,

@@ -7,7 +7,7 @@ use safetensors::Dtype;
 /// Largest finite f16.
 const F16_MAX: f32 = 65504.0;
 
-/// Element type that a model folder is written in. (What can be read is more: see [`append_f32`].)
+/// Element type that a model folder is written in. (What can be read is more.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StoredType {
     /// 32-bit floats: exact.
