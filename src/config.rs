@@ -57,10 +57,12 @@ macro_rules! named_enum {
 }
 
 mod dtype;
+mod lora;
 mod model;
 mod preprocess;
 
 pub use dtype::Dtype;
+pub use lora::{LoraConfig, LoraTowers};
 pub use model::{
     Activation, CaptionCleaning, ModelConfig, ModelType, SceneTokensConfig, SceneTokensVariant, TextConfig,
     VisionConfig,

@@ -1,5 +1,6 @@
 //! Video-text models behind one face, [`VideoTextModel`]: ViCLIP (with or without scene-graph tokens) and CLIP per frame.
 
+mod adapters;
 pub mod clip;
 mod init;
 pub mod scene_tokens;
@@ -15,6 +16,7 @@ use scene_tokens::SceneTokens;
 use viclip::Viclip;
 
 pub use crate::nn::unit;
+pub use adapters::{AdaptableLinear, Tower, is_adapter_key, is_scene_key, is_temperature_key};
 pub use text_tower::{TextTower, causal_mask};
 
 /// A video encoder and a text encoder with a joint space. The path of a parameter (enum variants left out, see

@@ -22,6 +22,6 @@ crate::source::native_only! {
 pub use batch::{Batch, Round, draw_batch};
 pub use config::TrainConfig;
 pub use mask::kept_patches;
-pub use optimizer::{AdamWGroups, AdamWSettings, decays};
+pub use optimizer::{AdamWGroups, AdamWSettings, GroupRates, decays};
 pub use schedule::CosineSchedule;
 pub use trainer::{StepReport, Trainer};

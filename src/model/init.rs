@@ -3,11 +3,9 @@
 
 use crate::config::ModelConfig;
 use crate::model::scene_tokens::SceneTokens;
-use crate::nn::ParamPath;
+use crate::nn::{ParamPath, mix, uniforms};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
-use rand::{Rng, SeedableRng};
-use rand_pcg::Pcg64;
 
 /// Temperature at the start of training from scratch (CLIP's; ViCLIP's published training went on from 0.01).
 const TEMPERATURE: f64 = 0.07;
@@ -103,9 +101,7 @@ fn distribution(key: &str, config: &ModelConfig) -> Distribution {
 
 /// `count` numbers of `key`. Only libm's functions: the standard library's differ between platforms.
 fn numbers(distribution: Distribution, count: usize, seed: u64, key: &str) -> Vec<f32> {
-    let mut rng = Pcg64::seed_from_u64(fnv1a(key) ^ seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    // 53 bits, never 0, so that the logarithm below is finite.
-    let mut unit = move || ((rng.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+    let mut unit = uniforms(mix(seed, key));
     (0..count)
         .map(|_| match distribution {
             Distribution::Constant(value) => value as f32,
@@ -117,9 +113,4 @@ fn numbers(distribution: Distribution, count: usize, seed: u64, key: &str) -> Ve
             }
         })
         .collect()
-}
-
-/// 64-bit FNV-1a.
-fn fnv1a(text: &str) -> u64 {
-    text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }

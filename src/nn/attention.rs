@@ -1,7 +1,8 @@
 //! Multi-head attention that never holds more than a slice of its score matrix.
 
+use crate::nn::Lora;
 use crate::nn::host;
-use crate::nn::linear::{Linear, affine};
+use crate::nn::linear::{Linear, adapted, affine};
 use crate::nn::param::lazy;
 use burn::module::{Module, Param};
 use burn::tensor::activation::softmax;
@@ -26,6 +27,8 @@ pub struct Attention {
     pub in_proj_bias: Param<Tensor<1>>,
     /// Width to width.
     pub out_proj: Linear,
+    /// Adapter of the fused projection as one `[3 width, width]` matrix; no part of a checkpoint.
+    pub in_proj_lora: Option<Lora>,
     #[module(skip)]
     heads: usize,
 }
@@ -38,6 +41,7 @@ impl Attention {
             in_proj_weight: lazy([3 * width, width], device),
             in_proj_bias: lazy([3 * width], device),
             out_proj: Linear::empty(width, width, device),
+            in_proj_lora: None,
             heads,
         }
     }
@@ -58,7 +62,8 @@ impl Attention {
     }
 
     fn qkv(&self, x: Tensor<3>) -> [Tensor<4>; 3] {
-        project(x, self.in_proj_weight.val(), self.in_proj_bias.val(), self.heads)
+        let (weight, bias) = (self.in_proj_weight.val(), self.in_proj_bias.val());
+        split_heads(adapted(x, weight, bias, self.in_proj_lora.as_ref()), self.heads)
     }
 }
 
@@ -66,7 +71,11 @@ impl Attention {
 /// each result `[batch, heads, tokens, width / heads]` (views of one buffer where the device has strides).
 #[must_use]
 pub fn project<const N: usize>(x: Tensor<3>, weight: Tensor<2>, bias: Tensor<1>, heads: usize) -> [Tensor<4>; N] {
-    let projected = affine(x, weight, bias);
+    split_heads(affine(x, weight, bias), heads)
+}
+
+/// `[batch, tokens, N width]` to `N` of `[batch, heads, tokens, width / heads]`.
+fn split_heads<const N: usize>(projected: Tensor<3>, heads: usize) -> [Tensor<4>; N] {
     let [batch, tokens, all] = projected.dims();
     let split = projected.reshape([batch, tokens, N, heads, all / N / heads]).permute([2, 0, 3, 1, 4]);
     std::array::from_fn(|i| split.clone().narrow(0, i, 1).squeeze_dim::<4>(0))

@@ -1,8 +1,8 @@
 //! Pre-norm transformer blocks (models.md 1.3, step 5).
 
 use crate::config::Activation;
-use crate::nn::{Attention, LayerNorm, Mlp};
-use burn::module::Module;
+use crate::nn::{Attention, LayerNorm, Lora, Mlp};
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 /// `x += attn(ln_1(x)); x += mlp(ln_2(x))`.
@@ -45,9 +45,32 @@ impl ResidualAttentionBlock {
         (self.add_mlp(x + attended), row)
     }
 
+    /// The four linear maps.
+    pub fn linears_mut(&mut self) -> [LinearSlot<'_>; 4] {
+        let Attention { in_proj_weight, in_proj_lora, out_proj, .. } = &mut self.attn;
+        let Mlp { c_fc, c_proj, .. } = &mut self.mlp;
+        [
+            LinearSlot { name: "attn.in_proj", weight: in_proj_weight, lora: in_proj_lora },
+            LinearSlot { name: "attn.out_proj", weight: &mut out_proj.weight, lora: &mut out_proj.lora },
+            LinearSlot { name: "mlp.c_fc", weight: &mut c_fc.weight, lora: &mut c_fc.lora },
+            LinearSlot { name: "mlp.c_proj", weight: &mut c_proj.weight, lora: &mut c_proj.lora },
+        ]
+    }
+
     fn add_mlp(&self, x: Tensor<3>) -> Tensor<3> {
         x.clone() + self.mlp.forward(self.ln_2.forward(x))
     }
+}
+
+/// A linear map of a block, for whoever puts an adapter on it or merges one.
+#[derive(Debug)]
+pub struct LinearSlot<'a> {
+    /// Its path in the block: `attn.in_proj`, `attn.out_proj`, `mlp.c_fc` or `mlp.c_proj`.
+    pub name: &'static str,
+    /// `[out, in]`.
+    pub weight: &'a mut Param<Tensor<2>>,
+    /// Its adapter.
+    pub lora: &'a mut Option<Lora>,
 }
 
 /// A stack of blocks.

@@ -1,5 +1,7 @@
-//! AdamW in two groups, with and without weight decay, by checkpoint key (models.md 1.8).
+//! AdamW in groups by checkpoint key: with and without weight decay (models.md 1.8), with learning rates of their own
+//! for adapters, SG tokens and the temperature (choice 22 of models.md 5.7).
 
+use crate::model::{is_adapter_key, is_scene_key, is_temperature_key};
 use crate::nn::ParamPath;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamW, AdamWConfig, AdamWState, GradientsParams, Optimizer};
@@ -25,10 +27,44 @@ impl AdamWSettings {
     }
 }
 
+/// What each group's learning rate is, as a multiple of the schedule's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GroupRates {
+    /// Factors of low-rank adapters.
+    pub adapters: f64,
+    /// `sg.*`: SG tokens, their attentions and heads.
+    pub scene: f64,
+    /// `temp`, `logit_scale`.
+    pub temperature: f64,
+    /// Everything else.
+    pub rest: f64,
+}
+
+impl Default for GroupRates {
+    fn default() -> Self {
+        Self { adapters: 1.0, scene: 1.0, temperature: 1.0, rest: 1.0 }
+    }
+}
+
+impl GroupRates {
+    /// The rate of a parameter.
+    #[must_use]
+    pub fn of(&self, key: &str) -> f64 {
+        match key {
+            _ if is_adapter_key(key) => self.adapters,
+            _ if is_scene_key(key) => self.scene,
+            _ if is_temperature_key(key) => self.temperature,
+            _ => self.rest,
+        }
+    }
+}
+
 /// AdamW with decoupled decay of the matrices only. The moments are kept by checkpoint key, flat.
 pub struct AdamWGroups {
     decayed: AdamW,
     plain: AdamW,
+    rates: GroupRates,
+    decays: fn(&str, usize) -> bool,
     state: BTreeMap<String, AdamWState<1>>,
 }
 
@@ -49,8 +85,24 @@ impl AdamWGroups {
         Self {
             decayed: config.clone().with_weight_decay(settings.weight_decay).build(),
             plain: config.with_weight_decay(0.0).build(),
+            rates: GroupRates::default(),
+            decays,
             state: BTreeMap::new(),
         }
+    }
+
+    /// With learning rates by group.
+    #[must_use]
+    pub const fn with_rates(mut self, rates: GroupRates) -> Self {
+        self.rates = rates;
+        self
+    }
+
+    /// With another rule, of key and rank, for what is decayed than [`decays`].
+    #[must_use]
+    pub const fn with_decay_rule(mut self, rule: fn(&str, usize) -> bool) -> Self {
+        self.decays = rule;
+        self
     }
 
     /// The moments by checkpoint key, each `[numbers]`.
@@ -97,8 +149,9 @@ impl ModuleMapper for Update<'_> {
         let numbers = shape.num_elements();
         let gradient = gradient.reshape([numbers]) * self.scale;
         let state = self.optimizer.state.remove(&key);
-        let group = if decays(&key, D) { &self.optimizer.decayed } else { &self.optimizer.plain };
-        let (updated, state) = group.step(self.learning_rate, tensor.reshape([numbers]), gradient, state);
+        let group = if (self.optimizer.decays)(&key, D) { &self.optimizer.decayed } else { &self.optimizer.plain };
+        let learning_rate = self.learning_rate * self.optimizer.rates.of(&key);
+        let (updated, state) = group.step(learning_rate, tensor.reshape([numbers]), gradient, state);
         if let Some(state) = state {
             self.optimizer.state.insert(key, state);
         }
@@ -199,6 +252,7 @@ mod tests {
             ("text_encoder.transformer.resblocks.0.attn.in_proj_weight", 2),
             ("text_encoder.text_projection", 2),
             ("sg.cls_s", 2),
+            ("vision_encoder.transformer.resblocks.0.attn.in_proj_lora.a", 2),
         ] {
             assert!(decays(key, rank), "{key}");
         }
@@ -213,6 +267,38 @@ mod tests {
         ] {
             assert!(!decays(key, rank), "{key}");
         }
+    }
+
+    #[test]
+    fn each_group_has_its_rate() {
+        let rates = GroupRates { adapters: 2.0, scene: 3.0, temperature: 5.0, rest: 7.0 };
+        for (key, rate) in [
+            ("vision_encoder.transformer.resblocks.0.attn.in_proj_lora.a", 2.0),
+            ("text_encoder.transformer.resblocks.11.mlp.c_proj.lora.b", 2.0),
+            ("sg.cross.in_proj_weight", 3.0),
+            ("temp", 5.0),
+            ("logit_scale", 5.0),
+            ("vision_encoder.transformer.resblocks.0.attn.in_proj_weight", 7.0),
+        ] {
+            assert_eq!(rates.of(key), rate, "{key}");
+        }
+        let device = Device::flex().autodiff();
+        let ones = || Param::from_tensor(Tensor::<1>::ones([2], &device));
+        let two = || Two { weight: Param::from_tensor(Tensor::ones([1, 2], &device)), bias: ones() };
+        let stepped = |optimizer: AdamWGroups| {
+            let mut optimizer = optimizer;
+            let module = two();
+            let mut gradients = GradientsParams::new();
+            gradients.register(module.bias.id, Tensor::<1>::ones([2], &device.clone().inner()));
+            floats(optimizer.step(module, gradients, 0.1, 1.0).bias.val())[0]
+        };
+        let settings = AdamWSettings { betas: (0.9, 0.98), epsilon: 1e-8, weight_decay: 0.5 };
+        // The first step of Adam is as long as the learning rate.
+        let near = |a: f32, b: f32| assert!((a - b).abs() < 1e-5, "{a} instead of {b}");
+        near(stepped(AdamWGroups::new(settings)), 0.9);
+        near(stepped(AdamWGroups::new(settings).with_rates(GroupRates { rest: 0.5, ..rates })), 0.95);
+        // With a rule that decays vectors too: 1 - 0.1 * 0.5, then the step.
+        near(stepped(AdamWGroups::new(settings).with_decay_rule(|_, _| true)), 0.85);
     }
 
     #[test]
