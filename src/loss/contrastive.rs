@@ -4,9 +4,11 @@ use crate::error::{Error, Result};
 use crate::nn::unit;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, TensorData};
+use serde::{Deserialize, Serialize};
 
 /// How the two directions, video to text and text to video, are put together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Reduction {
     /// Their sum (SGCR-Vid Eq. 2).
     Sum,
