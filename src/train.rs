@@ -3,25 +3,35 @@
 
 mod batch;
 mod config;
+mod gradients;
+mod inputs;
 mod mask;
 mod optimizer;
+mod recompute;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod text_rows;
 mod trainer;
 
 crate::source::native_only! {
+    mod base;
     mod checkpoint;
+    mod log;
     mod model_card;
     mod run;
 
     pub use checkpoint::Checkpoint;
-    pub use run::run;
+    pub use run::{RunOptions, run};
 }
 
 pub use batch::{Batch, Round, draw_batch};
 pub use config::TrainConfig;
+pub use gradients::{GradientPlan, first_bad_gradient, gradients, gradients_by_key};
+pub use inputs::StepInputs;
 pub use mask::kept_patches;
 pub use optimizer::{AdamWGroups, AdamWSettings, GroupRates, decays};
+pub use recompute::{OutputGradients, VideoOutputs, VideoPass};
 pub use schedule::CosineSchedule;
-pub use trainer::{StepReport, Trainer};
+pub use text_rows::TextRows;
+pub use trainer::{LossParts, StepReport, Trainer, TrainingBase};

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod support;
+#[path = "parity/training.rs"]
+mod training;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use sgcr::config::{Dtype, ModelConfig};

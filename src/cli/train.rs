@@ -1,8 +1,8 @@
-//! `sgcr train`: a small ViCLIP from scratch on the generated world.
+//! `sgcr train`: contrastive training and SGCR-Vid training on the generated world.
 
 use super::{Context, output};
 use crate::platform::{ComputeDevice, DeviceName, block_on};
-use crate::train::{TrainConfig, run as train};
+use crate::train::{RunOptions, TrainConfig, run as train};
 use anyhow::Context as _;
 use std::path::PathBuf;
 
@@ -23,6 +23,9 @@ pub struct TrainArgs {
     /// Settings as JSON (the run's own config.json of settings is one); flags win over it
     #[arg(long)]
     config: Option<PathBuf>,
+    /// Model folder to start from; without it, a fresh model
+    #[arg(long)]
+    base: Option<PathBuf>,
     /// Continue from the output folder's checkpoint
     #[arg(long)]
     resume: bool,
@@ -43,7 +46,7 @@ macro_rules! settings {
         impl Settings {
             /// The settings with these flags in place.
             fn apply(&self, config: TrainConfig) -> TrainConfig {
-                TrainConfig { $($field: self.$field.unwrap_or(config.$field),)+ }
+                TrainConfig { $($field: self.$field.unwrap_or(config.$field),)+ ..config }
             }
         }
     };
@@ -98,6 +101,24 @@ settings! {
     log_every: usize,
     /// Fresh clips of each split that the finished model is tested on
     eval_clips: usize,
+    /// Annotated clips a step, beside the pairs
+    scenes: usize,
+    /// Whether the temperature trains: true or false
+    train_temperature: bool,
+    /// Batches whose mean gradient makes one step
+    accumulate: usize,
+    /// Clips in memory with their graph at once; 0: all
+    micro_batch: usize,
+    /// Whether blocks are computed again in the backward pass: true or false
+    recompute: bool,
+    /// Steps in a row without finite numbers after which training stops
+    bad_steps: usize,
+    /// Steps between two tests on validation clips; 0: none
+    validate_every: usize,
+    /// Clips of such a test
+    validation_clips: usize,
+    /// Whether the finished model is the one that did best on them: true or false
+    keep_best: bool,
 }
 
 /// Runs the verb.
@@ -109,7 +130,8 @@ pub fn run(args: &TrainArgs, context: &Context) -> anyhow::Result<()> {
     let config = args.settings.apply(base(args)?);
     let device = block_on(ComputeDevice::open(args.device))?;
     let mut bars = context.bars();
-    let table = train(&config, device.device(), &args.output, args.resume, &mut bars, &context.abort)?;
+    let options = RunOptions { config: &config, base: args.base.as_deref(), output: &args.output, resume: args.resume };
+    let table = train(&options, device.device(), &mut bars, &context.abort)?;
     bars.finish();
     output::print(&table)
 }

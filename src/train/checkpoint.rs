@@ -1,9 +1,11 @@
 //! Training checkpoints: parameters and moments in f32, the step and the settings, in one safetensors file (native
 //! only). A run that goes on from one takes the same steps as a run that was never stopped.
 
+use crate::config::{ModelConfig, PreprocessConfig};
 use crate::error::{Error, Result};
+use crate::model::VideoTextModel;
 use crate::platform::write_beside;
-use crate::train::{TrainConfig, Trainer};
+use crate::train::{TrainConfig, Trainer, TrainingBase};
 use crate::weights::module::{LoadRules, apply};
 use crate::weights::{DeviceTensor, HostTensor, HostTensors, TensorSource as _};
 use burn::optim::{AdamWState, AdaptiveMomentumState};
@@ -25,6 +27,9 @@ pub struct Checkpoint {
     pub config: TrainConfig,
     /// Steps done.
     pub step: usize,
+    pub(super) model: ModelConfig,
+    preprocess: PreprocessConfig,
+    tokenizer_json: String,
     tensors: BTreeMap<String, HostTensor>,
     file: String,
 }
@@ -55,8 +60,15 @@ impl Checkpoint {
             let values = vec![state.momentum.time as f32];
             tensors.insert(format!("{TIME}{name}"), HostTensor { shape: vec![1], values });
         }
-        let config = trainer.config().clone();
-        Ok(Self { config, step: trainer.steps_done(), tensors, file: "checkpoint in memory".to_owned() })
+        Ok(Self {
+            config: trainer.config().clone(),
+            step: trainer.steps_done(),
+            model: trainer.model_config()?.clone(),
+            preprocess: trainer.preprocess().clone(),
+            tokenizer_json: trainer.tokenizer_json().to_owned(),
+            tensors,
+            file: "checkpoint in memory".to_owned(),
+        })
     }
 
     /// Writes it beside its place and renames it.
@@ -64,8 +76,16 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Io`]; an old checkpoint at the same place is untouched then.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let config = serde_json::to_string(&self.config).map_err(Error::json("the training settings"))?;
-        let metadata = HashMap::from([("step".to_owned(), self.step.to_string()), ("config".to_owned(), config)]);
+        let text = Error::json("the checkpoint's settings");
+        let entries = [
+            ("step", Ok(self.step.to_string())),
+            ("config", serde_json::to_string(&self.config)),
+            ("model", serde_json::to_string(&self.model)),
+            ("preprocess", serde_json::to_string(&self.preprocess)),
+            ("tokenizer", Ok(self.tokenizer_json.clone())),
+        ];
+        let entries = entries.into_iter().map(|(name, value)| Ok((name.to_owned(), value?)));
+        let metadata = entries.collect::<serde_json::Result<HashMap<_, _>>>().map_err(text)?;
         let bytes: BTreeMap<&String, &[u8]> =
             self.tensors.iter().map(|(name, tensor)| (name, bytemuck::cast_slice(&tensor.values))).collect();
         let corrupt = |error: safetensors::SafeTensorError| Error::CorruptFile {
@@ -92,6 +112,9 @@ impl Checkpoint {
         let metadata = header.metadata().clone().unwrap_or_default();
         let entry = |name: &str| metadata.get(name).ok_or_else(|| corrupt(format!("no \"{name}\" in its metadata")));
         let config: TrainConfig = serde_json::from_str(entry("config")?).map_err(Error::json(&file))?;
+        let model = ModelConfig::from_json(entry("model")?, &file)?;
+        let preprocess = serde_json::from_str(entry("preprocess")?).map_err(Error::json(&file))?;
+        let tokenizer_json = entry("tokenizer")?.clone();
         let step = entry("step")?.parse().map_err(|_| corrupt("its step is no number".to_owned()))?;
         let stored = SafeTensors::deserialize(&bytes).map_err(|error| corrupt(error.to_string()))?;
         let mut tensors = BTreeMap::new();
@@ -102,7 +125,7 @@ impl Checkpoint {
             let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
             tensors.insert(name.to_owned(), HostTensor { shape: view.shape().to_vec(), values });
         }
-        Ok(Self { config, step, tensors, file })
+        Ok(Self { config, step, model, preprocess, tokenizer_json, tensors, file })
     }
 
     /// A trainer that goes on from here.
@@ -110,7 +133,9 @@ impl Checkpoint {
     /// # Errors
     /// Those of [`Trainer::new`]; [`Error::MissingTensor`] and its like where the file does not fit its own settings.
     pub fn resume(self, device: &Device) -> Result<Trainer> {
-        let mut trainer = Trainer::new(self.config, device)?;
+        let frame = VideoTextModel::empty(&self.model, device);
+        let base = TrainingBase { model: frame, preprocess: self.preprocess, tokenizer_json: self.tokenizer_json };
+        let mut trainer = Trainer::new(self.config, Some(base), device)?;
         let mut parameters: BTreeMap<String, DeviceTensor> = BTreeMap::new();
         let mut moments: BTreeMap<String, [Option<Tensor<1>>; 2]> = BTreeMap::new();
         let mut times: BTreeMap<String, usize> = BTreeMap::new();
@@ -139,9 +164,9 @@ impl Checkpoint {
     }
 }
 
-
 /// Parameters for a module that keeps gradients.
 fn as_tracked(parameters: BTreeMap<String, DeviceTensor>) -> BTreeMap<String, DeviceTensor> {
-    let tracked = |tensor: DeviceTensor| DeviceTensor { shape: tensor.shape, values: Tensor::from_inner(tensor.values) };
+    let tracked =
+        |tensor: DeviceTensor| DeviceTensor { shape: tensor.shape, values: Tensor::from_inner(tensor.values) };
     parameters.into_iter().map(|(name, tensor)| (name, tracked(tensor))).collect()
 }

@@ -1,12 +1,16 @@
 //! Everything a training run depends on.
 
 use crate::config::{
-    Activation, CaptionCleaning, ModelConfig, ModelType, PreprocessConfig, SceneTokensConfig, TextConfig, VisionConfig,
+    Activation, CaptionCleaning, LoraConfig, ModelConfig, ModelType, PreprocessConfig, SceneTokensConfig, TextConfig,
+    VisionConfig,
 };
 use crate::error::{Error, Result};
+use crate::loss::{ObjectiveConfig, Reduction};
+use crate::model::{is_adapter_key, is_scene_key, is_temperature_key};
+use crate::train::GroupRates;
 use serde::{Deserialize, Serialize};
 
-/// Settings of a run on the generated world. Two runs with equal settings see the same clips in the same order.
+/// Settings of a run. Two runs with equal settings on the generated world see the same clips in the same order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
@@ -58,6 +62,32 @@ pub struct TrainConfig {
     pub log_every: usize,
     /// Fresh clips of each split that the finished model is tested on.
     pub eval_clips: usize,
+    /// Annotated clips of each step, beside the pairs: their scene graphs teach the text and the visual branch.
+    pub scenes: usize,
+    /// What is minimised.
+    pub objective: ObjectiveConfig,
+    /// SG tokens that a model without any gets.
+    pub scene_tokens: SceneTokensConfig,
+    /// Adapters to train in place of the whole model (SG tokens train beside them).
+    pub lora: Option<LoraConfig>,
+    /// Whether the temperature trains (choice 24 of models.md 5.7).
+    pub train_temperature: bool,
+    /// Learning rates of the groups, as multiples of the schedule's.
+    pub rates: GroupRates,
+    /// Batches whose mean gradient makes one step.
+    pub accumulate: usize,
+    /// Clips that are in memory with their graph at once; 0: all. The result is that of the whole batch.
+    pub micro_batch: usize,
+    /// Whether the video encoder's blocks are computed again in the backward pass instead of kept.
+    pub recompute: bool,
+    /// Steps in a row without finite numbers after which training stops.
+    pub bad_steps: usize,
+    /// Steps between two tests on validation clips; 0: none.
+    pub validate_every: usize,
+    /// Clips of such a test.
+    pub validation_clips: usize,
+    /// Whether the finished model is the one that did best on them, not the last one.
+    pub keep_best: bool,
 }
 
 /// The settings of the model that is shipped with the project.
@@ -73,7 +103,7 @@ impl Default for TrainConfig {
             text_width: 128,
             text_layers: 2,
             text_heads: 4,
-            context_length: 32,
+            context_length: 48,
             embed_dim: 128,
             batch: 16,
             steps: 4600,
@@ -88,6 +118,19 @@ impl Default for TrainConfig {
             checkpoint_every: 200,
             log_every: 10,
             eval_clips: 1000,
+            scenes: 0,
+            objective: ObjectiveConfig { reduction: Reduction::Mean, ..ObjectiveConfig::default() },
+            scene_tokens: SceneTokensConfig::default(),
+            lora: None,
+            train_temperature: true,
+            rates: GroupRates::default(),
+            accumulate: 1,
+            micro_batch: 0,
+            recompute: false,
+            bad_steps: 10,
+            validate_every: 0,
+            validation_clips: 200,
+            keep_best: false,
         }
     }
 }
@@ -117,8 +160,29 @@ impl TrainConfig {
                 layers: self.text_layers,
                 heads: self.text_heads,
             },
-            scene_tokens: SceneTokensConfig::default(),
+            scene_tokens: self.scene_tokens.clone(),
         }
+    }
+
+    /// The settings with the fields that describe a model's architecture taken from a model that is there.
+    #[must_use]
+    pub fn of_model(mut self, model: &ModelConfig) -> Self {
+        let (vision, text) = (&model.vision, &model.text);
+        (self.image_size, self.patch_size, self.frames) = (vision.image_size, vision.patch_size, vision.frames);
+        (self.vision_width, self.vision_layers, self.vision_heads) = (vision.width, vision.layers, vision.heads);
+        (self.text_width, self.text_layers, self.text_heads) = (text.width, text.layers, text.heads);
+        (self.context_length, self.embed_dim) = (text.context_length, model.embed_dim);
+        self.scene_tokens = model.scene_tokens.clone();
+        self
+    }
+
+    /// Whether a parameter trains, by its checkpoint key.
+    #[must_use]
+    pub fn trains(&self, key: &str) -> bool {
+        if is_temperature_key(key) {
+            return self.train_temperature;
+        }
+        self.lora.is_none() || is_adapter_key(key) || is_scene_key(key)
     }
 
     /// The model's preprocessing.
@@ -165,8 +229,37 @@ impl TrainConfig {
                 return invalid(field, value.to_string(), "0 or more");
             }
         }
-        if self.log_every == 0 {
-            return invalid("log_every", self.log_every.to_string(), "at least 1");
+        for (field, value) in [
+            ("log_every", self.log_every),
+            ("accumulate", self.accumulate),
+            ("bad_steps", self.bad_steps),
+            ("validation_clips", self.validation_clips),
+        ] {
+            if value == 0 {
+                return invalid(field, value.to_string(), "at least 1");
+            }
+        }
+        let GroupRates { adapters, scene, temperature, rest } = self.rates;
+        for (field, value) in [
+            ("objective.alpha", self.objective.alpha),
+            ("rates.adapters", adapters),
+            ("rates.scene", scene),
+            ("rates.temperature", temperature),
+            ("rates.rest", rest),
+        ] {
+            if !(value.is_finite() && value >= 0.0) {
+                return invalid(field, value.to_string(), "0 or more");
+            }
+        }
+        if self.keep_best && self.validate_every == 0 {
+            return invalid(
+                "keep_best",
+                "true".to_owned(),
+                "false, or validate_every above 0: nothing tells which is best",
+            );
+        }
+        if let Some(lora) = &self.lora {
+            lora.validate()?;
         }
         self.model(4).validate()?;
         self.preprocess().validate()

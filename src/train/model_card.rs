@@ -4,10 +4,28 @@ use crate::eval::KindTable;
 use crate::train::TrainConfig;
 use crate::world::Split;
 use std::fmt::Write as _;
+use std::path::Path;
+
+/// Settings that a base model has in its own config.
+const ARCHITECTURE: [&str; 11] = [
+    "image_size",
+    "patch_size",
+    "frames",
+    "vision_width",
+    "vision_layers",
+    "vision_heads",
+    "text_width",
+    "text_layers",
+    "text_heads",
+    "context_length",
+    "embed_dim",
+];
 
 /// Outcome of a run.
 pub(super) struct Results<'a> {
     pub config: &'a TrainConfig,
+    /// Folder of the model it started from.
+    pub base: Option<&'a Path>,
     /// Wall-clock seconds of training.
     pub seconds: f64,
     pub parameters: u64,
@@ -20,10 +38,19 @@ impl Results<'_> {
     /// The command that makes this model: settings that differ from the defaults as flags.
     pub fn command(&self) -> String {
         let mut command = "sgcr train --output MODEL".to_owned();
+        if let Some(base) = self.base {
+            let _ = write!(command, " --base {}", base.display());
+        }
         let values = [serde_json::to_value(self.config), serde_json::to_value(TrainConfig::default())];
         if let [Ok(serde_json::Value::Object(ours)), Ok(serde_json::Value::Object(defaults))] = values {
             for (name, value) in ours.iter().filter(|(name, value)| defaults.get(*name) != Some(value)) {
-                let _ = write!(command, " --{} {value}", name.replace('_', "-"));
+                // What the base settles is no setting.
+                let settled = self.base.is_some() && ARCHITECTURE.contains(&name.as_str());
+                let _ = match value {
+                    _ if settled => Ok(()),
+                    serde_json::Value::Object(_) => write!(command, " --set '{name}={value}'"),
+                    _ => write!(command, " --{} {value}", name.replace('_', "-")),
+                };
             }
         }
         command
@@ -47,7 +74,8 @@ impl Results<'_> {
 
     /// A table for each split.
     pub fn tables_as_text(&self) -> String {
-        let part = |(split, table): &(Split, KindTable)| format!("Generated world, {} split:\n\n{table}\n", split.name());
+        let part =
+            |(split, table): &(Split, KindTable)| format!("Generated world, {} split:\n\n{table}\n", split.name());
         self.tables.iter().map(part).collect::<Vec<_>>().join("\n")
     }
 }

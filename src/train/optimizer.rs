@@ -6,6 +6,7 @@ use crate::nn::ParamPath;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamW, AdamWConfig, AdamWState, GradientsParams, Optimizer};
 use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// AdamW's constants.
@@ -28,7 +29,8 @@ impl AdamWSettings {
 }
 
 /// What each group's learning rate is, as a multiple of the schedule's.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct GroupRates {
     /// Factors of low-rank adapters.
     pub adapters: f64,

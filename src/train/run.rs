@@ -7,79 +7,130 @@ use crate::event::{Abort, Event, Events, Silent};
 use crate::model::VideoTextModel;
 use crate::platform::{block_on, write_beside};
 use crate::source::DiskFolder;
+use crate::train::log::Log;
 use crate::train::model_card::{Results, model_card};
-use crate::train::{Checkpoint, StepReport, TrainConfig, Trainer};
+use crate::train::{Checkpoint, TrainConfig, Trainer, TrainingBase};
 use crate::weights::module::{LoadRules, apply};
 use crate::weights::{HostTensors, ModelFolder, ModelWriter, SHARD_BYTES, StoredType};
 use crate::world::Split;
 use burn::tensor::Device;
-use std::io::Write as _;
 use std::path::Path;
-use std::time::Instant;
 
 /// Files of a run beside those of the model.
 const CHECKPOINT_FILE: &str = "training.safetensors";
+const BEST_FILE: &str = "best.safetensors";
 const LOG_FILE: &str = "log.jsonl";
 const RESULTS_FILE: &str = "results.json";
 const CARD_FILE: &str = "README.md";
 /// Where the model is written and tested before its files take their place.
 const STAGING: &str = "finished";
 
+/// Where a run begins and ends.
+#[derive(Debug, Clone)]
+pub struct RunOptions<'a> {
+    /// The settings.
+    pub config: &'a TrainConfig,
+    /// Folder of the model to start from; without it, a fresh one.
+    pub base: Option<&'a Path>,
+    /// Folder to write.
+    pub output: &'a Path,
+    /// Whether to go on from the checkpoint in `output`.
+    pub resume: bool,
+}
+
 /// Trains a model and writes it to `output`, which has `log.jsonl` and the checkpoint `training.safetensors` until the
 /// model is there. With `resume` it goes on from that checkpoint. Emits [`Event::Progress`] of stage `train` in steps.
 ///
-/// The table that is returned (Markdown) is of the model as written, in f16.
+/// The table that is returned (Markdown) is of the model as written, in f16, adapters merged.
 ///
 /// # Errors
 /// [`Error::InvalidInput`] where `output` has files of another run; [`Error::NonFinite`] when training diverges;
 /// [`Error::Aborted`] (a checkpoint is written first); [`Error::Io`] and what the trainer and the weights say.
-pub fn run(
-    config: &TrainConfig,
-    device: &Device,
-    output: &Path,
-    resume: bool,
-    events: &mut impl Events,
-    abort: &Abort,
-) -> Result<String> {
-    let (mut trainer, mut log) = start(config, device, output, resume)?;
+pub fn run(options: &RunOptions<'_>, device: &Device, events: &mut impl Events, abort: &Abort) -> Result<String> {
+    let (mut trainer, mut log) = start(options, device, events, abort)?;
+    let (output, steps) = (options.output, trainer.config().steps);
+    let mut best = Best::read(output);
     while !trainer.is_finished() {
-        if abort.is_requested() {
-            save(&trainer, output)?;
-            return Err(Error::Aborted);
-        }
-        let report = block_on(trainer.step())?;
+        let report = match block_on(trainer.step(abort)) {
+            Err(Error::Aborted) => {
+                save(&trainer, output)?;
+                return Err(Error::Aborted);
+            }
+            report => report?,
+        };
         log.add(&report, trainer.is_finished())?;
         let done = trainer.steps_done();
-        events.emit(Event::Progress { stage: "train", done: done as u64, total: config.steps as u64 });
-        if config.checkpoint_every > 0 && done.is_multiple_of(config.checkpoint_every) || trainer.is_finished() {
+        events.emit(Event::Progress { stage: "train", done: done as u64, total: steps as u64 });
+        let due = |every: usize| every > 0 && done.is_multiple_of(every) || trainer.is_finished();
+        if due(trainer.config().checkpoint_every) {
             save(&trainer, output)?;
         }
+        if trainer.config().validate_every > 0 && due(trainer.config().validate_every) {
+            let accuracy = validate(&trainer, device, abort)?;
+            log.add_validation(done, accuracy)?;
+            best.offer(accuracy, &trainer, output)?;
+        }
     }
-    finish(&trainer, device, output, log.seconds(), events, abort)
+    if trainer.config().keep_best && output.join(BEST_FILE).exists() {
+        trainer = Checkpoint::read(&output.join(BEST_FILE))?.resume(device)?;
+    }
+    finish(&trainer, options, device, log.seconds(), events, abort)
 }
 
 fn save(trainer: &Trainer, output: &Path) -> Result<()> {
     block_on(Checkpoint::of(trainer))?.write(&output.join(CHECKPOINT_FILE))
 }
 
+/// Share of near misses of fresh clips that the model tells apart, mean over the kinds.
+fn validate(trainer: &Trainer, device: &Device, abort: &Abort) -> Result<f64> {
+    let model = trainer.model()?;
+    let evaluation =
+        WorldEvaluation { model: &model, tokenizer: trainer.tokenizer(), preprocess: trainer.preprocess(), device };
+    let clips = trainer.config().validation_clips as u64;
+    Ok(block_on(evaluation.near_misses(Split::Validation, 0..clips, &mut Silent, abort))?.mean())
+}
+
+/// The best result on validation clips so far, and its checkpoint.
+struct Best(f64);
+
+impl Best {
+    /// That of an earlier part of the run, or none yet.
+    fn read(output: &Path) -> Self {
+        let lines = std::fs::read_to_string(output.join(LOG_FILE)).unwrap_or_default();
+        let accuracy =
+            |line: &str| serde_json::from_str::<serde_json::Value>(line).ok()?["validation_accuracy"].as_f64();
+        Self(lines.lines().filter_map(accuracy).fold(f64::NEG_INFINITY, f64::max))
+    }
+
+    fn offer(&mut self, accuracy: f64, trainer: &Trainer, output: &Path) -> Result<()> {
+        if accuracy > self.0 {
+            block_on(Checkpoint::of(trainer))?.write(&output.join(BEST_FILE))?;
+            self.0 = accuracy;
+        }
+        Ok(())
+    }
+}
+
 /// A fresh trainer and log, or those of the checkpoint.
-fn start(config: &TrainConfig, device: &Device, output: &Path, resume: bool) -> Result<(Trainer, Log)> {
-    let refuse =
-        |reason: String| Error::InvalidInput { what: format!("output {}", output.display()), reason };
+fn start(options: &RunOptions<'_>, device: &Device, events: &mut impl Events, abort: &Abort) -> Result<(Trainer, Log)> {
+    let RunOptions { config, base, output, resume } = *options;
+    let refuse = |reason: String| Error::InvalidInput { what: format!("output {}", output.display()), reason };
     let path = output.join(CHECKPOINT_FILE);
     if resume {
         if !path.exists() {
             return Err(refuse(format!("it has no {CHECKPOINT_FILE} to go on from; leave out --resume")));
         }
         let checkpoint = Checkpoint::read(&path)?;
-        if checkpoint.config != *config {
+        let expected = config.clone().of_model(&checkpoint.model);
+        if checkpoint.config != expected {
             let found = serde_json::to_string(&checkpoint.config).map_err(Error::json(CHECKPOINT_FILE))?;
             return Err(refuse(format!("its checkpoint is of a run with other settings: {found}")));
         }
         let log = Log::resume(&output.join(LOG_FILE), config.log_every, checkpoint.step)?;
         return Ok((checkpoint.resume(device)?, log));
     }
-    let trainer = Trainer::new(config.clone(), device)?;
+    let base = base.map(|path| TrainingBase::open(path, device, events, abort)).transpose()?;
+    let trainer = Trainer::new(config.clone(), base, device)?;
     if output.exists() && output.read_dir().map_err(Error::io("read", output))?.next().is_some() {
         return Err(refuse("it is not empty; name another folder, or go on from its checkpoint with --resume".into()));
     }
@@ -90,22 +141,26 @@ fn start(config: &TrainConfig, device: &Device, output: &Path, resume: bool) -> 
 /// Writes the model, reads it back and tests it, and puts everything in its place.
 fn finish(
     trainer: &Trainer,
+    options: &RunOptions<'_>,
     device: &Device,
-    output: &Path,
     seconds: f64,
     events: &mut impl Events,
     abort: &Abort,
 ) -> Result<String> {
+    let output = options.output;
     let staging = output.join(STAGING);
+    let mut model = trainer.model()?;
+    model.merge_adapters();
+    model.remove_adapters();
     let writer = ModelWriter {
-        config: trainer.model_config()?,
+        config: model.config(),
         preprocess: trainer.preprocess(),
         tokenizer_json: Some(trainer.tokenizer_json()),
         stored_type: StoredType::F16,
         shard_bytes: SHARD_BYTES,
         overwrite: true,
     };
-    let source = block_on(HostTensors::of(&trainer.model()?))?;
+    let source = block_on(HostTensors::of(&model))?;
     let written = writer.write(&staging, &source, &mut Silent, abort)?;
 
     let folder = block_on(ModelFolder::open(DiskFolder::open(&staging)?))?;
@@ -120,8 +175,14 @@ fn finish(
     };
     let tables = vec![test(Split::Test)?, test(Split::Compositional)?];
 
-    let results =
-        Results { config: trainer.config(), seconds, parameters: written.parameters, bytes: written.total_bytes, tables };
+    let results = Results {
+        config: trainer.config(),
+        base: options.base,
+        seconds,
+        parameters: written.parameters,
+        bytes: written.total_bytes,
+        tables,
+    };
     let json = serde_json::to_vec_pretty(&results.to_json()).map_err(Error::json(RESULTS_FILE))?;
     write_beside(&output.join(RESULTS_FILE), &json)?;
     write_beside(&output.join(CARD_FILE), model_card(&results).as_bytes())?;
@@ -131,68 +192,10 @@ fn finish(
         std::fs::rename(&from, &to).map_err(Error::io("move", &from))?;
     }
     std::fs::remove_dir(&staging).map_err(Error::io("remove", &staging))?;
-    let checkpoint = output.join(CHECKPOINT_FILE);
-    std::fs::remove_file(&checkpoint).map_err(Error::io("remove", &checkpoint))?;
+    for checkpoint in [CHECKPOINT_FILE, BEST_FILE].map(|name| output.join(name)) {
+        if checkpoint.exists() {
+            std::fs::remove_file(&checkpoint).map_err(Error::io("remove", &checkpoint))?;
+        }
+    }
     Ok(results.tables_as_text())
-}
-
-/// `log.jsonl`: one line every few steps, with means over them.
-struct Log {
-    file: std::fs::File,
-    path: std::path::PathBuf,
-    every: usize,
-    started: Instant,
-    /// Seconds of earlier parts of the run.
-    before: f64,
-    losses: Vec<f64>,
-    skipped: usize,
-}
-
-impl Log {
-    /// Keeps the lines of the first `steps` steps, if there are any, and adds to them.
-    fn resume(path: &Path, every: usize, steps: usize) -> Result<Self> {
-        let old = if steps > 0 && path.exists() {
-            std::fs::read_to_string(path).map_err(Error::io("read", path))?
-        } else {
-            String::new()
-        };
-        let mut kept = String::new();
-        let mut before = 0.0;
-        for line in old.lines() {
-            let Ok(value) = serde_json::from_str::<serde_json::Value>(line) else { continue };
-            if value["step"].as_u64().is_some_and(|step| step <= steps as u64) {
-                before = value["seconds"].as_f64().unwrap_or(before);
-                kept.push_str(line);
-                kept.push('\n');
-            }
-        }
-        write_beside(path, kept.as_bytes())?;
-        let file = std::fs::OpenOptions::new().append(true).open(path).map_err(Error::io("open", path))?;
-        Ok(Self { file, path: path.to_owned(), every, started: Instant::now(), before, losses: Vec::new(), skipped: 0 })
-    }
-
-    fn seconds(&self) -> f64 {
-        self.before + self.started.elapsed().as_secs_f64()
-    }
-
-    fn add(&mut self, report: &StepReport, last: bool) -> Result<()> {
-        if report.skipped {
-            self.skipped += 1;
-        } else {
-            self.losses.push(report.loss);
-        }
-        let done = report.step + 1;
-        if !done.is_multiple_of(self.every) && !last {
-            return Ok(());
-        }
-        let loss = self.losses.iter().sum::<f64>() / self.losses.len() as f64;
-        let line = serde_json::json!({
-            "step": done, "loss": loss, "learning_rate": report.learning_rate,
-            "gradient_norm": report.gradient_norm, "temperature": report.temperature, "skipped": self.skipped,
-            "seconds": self.seconds(),
-        });
-        self.losses.clear();
-        self.skipped = 0;
-        writeln!(self.file, "{line}").map_err(Error::io("write", &self.path))
-    }
 }

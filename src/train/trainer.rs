@@ -1,32 +1,33 @@
 //! One training step at a time.
 
-use crate::config::{ModelConfig, PreprocessConfig};
+use crate::config::{ModelConfig, PreprocessConfig, SceneTokensVariant};
 use crate::error::{Error, Result};
-use crate::loss::{Reduction, contrastive, contrastive_with_negatives};
+use crate::event::Abort;
+use crate::loss::Objective;
+use crate::model::VideoTextModel;
 use crate::model::viclip::MIN_TEMPERATURE;
-use crate::model::{VideoOptions, VideoTextModel};
-use crate::text::{TokenIds, Tokenizer, word_level_json};
+use crate::nn::{mix, train_only};
+use crate::text::{Tokenizer, word_level_json};
+use crate::train::gradients::{GradientPlan, first_bad_gradient, gradients};
+use crate::train::inputs::StepInputs;
 use crate::train::optimizer::squared_norm;
-use crate::train::{AdamWGroups, AdamWSettings, Batch, CosineSchedule, Round, TrainConfig, draw_batch};
+use crate::train::{AdamWGroups, AdamWSettings, Batch, CosineSchedule, TrainConfig, draw_batch};
 use crate::world::vocabulary;
 use burn::module::{Module, Param};
-use burn::optim::GradientsParams;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::{Device, Tensor};
 use serde::Serialize;
-
-/// Steps in a row whose loss or gradient may be no number before training stops.
-const BAD_STEPS: usize = 10;
-
-/// Groups of like length that a step's captions are embedded in.
-const LENGTH_GROUPS: usize = 4;
 
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct StepReport {
     /// The step, counted from 0.
     pub step: usize,
-    /// Its loss (mean over the rounds of captions).
+    /// L, what is minimised.
     pub loss: f64,
+    /// Its parts.
+    #[serde(flatten)]
+    pub parts: LossParts,
     /// Its learning rate.
     pub learning_rate: f64,
     /// Global norm of the gradient before it is shortened.
@@ -35,6 +36,34 @@ pub struct StepReport {
     pub temperature: f64,
     /// Whether the step was skipped because loss or gradient was no finite number.
     pub skipped: bool,
+}
+
+/// The parts of a step's loss; absent where a part is switched off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct LossParts {
+    /// L_con.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contrastive: Option<f64>,
+    /// L_TSG^R.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub triplets: Option<f64>,
+    /// L_TSG^T.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<f64>,
+    /// L_VSG, before alpha.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scene: Option<f64>,
+}
+
+/// What training starts from: a model and what goes with it.
+#[derive(Clone)]
+pub struct TrainingBase {
+    /// The model, on the device to train on.
+    pub model: VideoTextModel,
+    /// How frames become its pixels.
+    pub preprocess: PreprocessConfig,
+    /// Its tokenizer's file.
+    pub tokenizer_json: String,
 }
 
 /// A model in training, its optimizer and where it is.
@@ -53,30 +82,43 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// A model with fresh parameters on `device`.
+    /// A model to train on `device`: `base`, or one with fresh parameters. SG tokens and adapters that the settings ask
+    /// for are put on. With a base, the settings' fields of the architecture are the base's.
     ///
     /// # Errors
-    /// [`Error::InvalidConfig`].
-    pub fn new(config: TrainConfig, device: &Device) -> Result<Self> {
+    /// [`Error::InvalidConfig`]; [`Error::InvalidInput`] for a base whose tokenizer does not fit it.
+    pub fn new(config: TrainConfig, base: Option<TrainingBase>, device: &Device) -> Result<Self> {
         config.validate()?;
-        let tokenizer_json = word_level_json(&vocabulary());
-        let preprocess = config.preprocess();
-        let cleaning = config.model(4).text.cleaning;
+        let base = match base {
+            Some(base) => base,
+            None => fresh(&config, device)?,
+        };
+        let mut model = base.model;
+        let (scene, own) = (&config.scene_tokens, &model.config().scene_tokens);
+        if scene.variant != SceneTokensVariant::None && own.variant == SceneTokensVariant::None {
+            model = model.with_scene_tokens(scene, config.seed)?;
+        }
+        if let Some(lora) = &config.lora {
+            model.add_adapters(lora, config.seed)?;
+        }
+        let config = config.of_model(model.config());
+        let text = &model.config().text;
         let tokenizer =
-            Tokenizer::from_json(tokenizer_json.as_bytes(), "tokenizer.json", cleaning, config.context_length)?;
-        let model_config = config.model(tokenizer.vocab_size());
-        model_config.validate()?;
-        let device = device.clone().autodiff();
+            Tokenizer::from_json(base.tokenizer_json.as_bytes(), "tokenizer.json", text.cleaning, text.context_length)?;
+        tokenizer.check_fits(text.vocab_size, "tokenizer.json")?;
+        // Which parameters get gradients is settled before the model keeps any.
+        let model = train_only(model, |key| config.trains(key)).train();
         let warmup = (config.steps as f64 * config.warmup) as usize;
+        let settings = AdamWSettings::viclip(config.weight_decay as f32);
         Ok(Self {
             schedule: CosineSchedule { base: config.learning_rate, warmup, total: config.steps, least: 0.0 },
-            model: Some(VideoTextModel::init(&model_config, config.seed, &device)),
-            optimizer: AdamWGroups::new(AdamWSettings::viclip(config.weight_decay as f32)),
-            config,
-            preprocess,
+            model: Some(model),
+            optimizer: AdamWGroups::new(settings).with_rates(config.rates),
+            preprocess: base.preprocess,
             tokenizer,
-            tokenizer_json,
-            device,
+            tokenizer_json: base.tokenizer_json,
+            device: device.clone().autodiff(),
+            config,
             step: 0,
             bad_steps: 0,
         })
@@ -150,84 +192,145 @@ impl Trainer {
         state: std::collections::BTreeMap<String, burn::optim::AdamWState<1>>,
         step: usize,
     ) -> Result<()> {
-        let model = self.model.take().ok_or_else(half_way)?;
-        self.model = Some(load(model)?);
+        let model = load(self.model.take().ok_or_else(half_way)?)?;
+        self.model = Some(train_only(model, |key| self.config.trains(key)));
         self.optimizer.set_state(state);
         self.step = step;
         Ok(())
     }
 
-    fn current(&self) -> Result<&VideoTextModel> {
+    /// The model with its gradients' marks.
+    pub(super) fn current(&self) -> Result<&VideoTextModel> {
         self.model.as_ref().ok_or_else(half_way)
     }
 
-    /// One step. A step whose loss or gradient is no finite number changes nothing but the count.
+    /// One step on the generated world. A step whose loss or gradient is no finite number changes nothing but the count.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] after ten such steps in a row; [`Error::Compute`] when the device fails.
-    pub async fn step(&mut self) -> Result<StepReport> {
-        let batch = draw_batch(&self.config, &self.preprocess, self.step)?;
-        let loss = self.loss(&batch)?;
+    /// [`Error::NonFinite`], naming the first such tensor, after so many steps in a row as the settings allow;
+    /// [`Error::Compute`] when the device fails; [`Error::Aborted`] (nothing is changed then).
+    pub async fn step(&mut self, abort: &Abort) -> Result<StepReport> {
+        let accumulate = self.config.accumulate;
+        let draw = |i: usize| draw_batch(&self.config, &self.preprocess, self.step * accumulate + i);
+        let batches = (0..accumulate).map(draw).collect::<Result<Vec<_>>>()?;
+        self.step_on(&batches, abort).await
+    }
+
+    /// One step on batches whose mean gradient it takes.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::step`]; [`Error::InvalidInput`] for batches that do not fit the model.
+    pub async fn step_on(&mut self, batches: &[Batch], abort: &Abort) -> Result<StepReport> {
         let model = self.current()?;
-        let gradients = GradientsParams::from_grads(loss.backward(), model);
-        let plain = self.device.clone().inner();
-        let measured =
-            Tensor::cat(vec![loss.inner(), squared_norm(model, &gradients, &plain), model.temperature().inner()], 0);
-        let measured =
-            measured.into_data_async().await.map_err(|error| Error::Compute { reason: error.to_string() })?;
-        let measured: Vec<f64> = measured.iter::<f64>().collect();
-        let (loss, norm, temperature) = (measured[0], measured[1].sqrt(), measured[2]);
+        let mut sum = GradientsAccumulator::new();
+        let mut losses = Vec::new();
+        for (at, batch) in batches.iter().enumerate() {
+            let (frames, side) = (self.config.frames, self.config.image_size);
+            let inputs = StepInputs::of(batch, frames, side, &self.tokenizer)?;
+            let part = (self.step * batches.len() + at) as u64;
+            let plan = GradientPlan {
+                objective: &self.config.objective,
+                micro_batch: self.config.micro_batch,
+                recompute: self.config.recompute,
+                end_id: self.tokenizer.end_id(),
+                mask_seed: self.config.lora.as_ref().map(|_| mix(self.config.seed ^ part, "dropout")),
+                abort,
+            };
+            let (objective, of) = gradients(model, &inputs, &plan).await?;
+            sum.accumulate(model, of);
+            losses.push(objective);
+        }
+        let gradients = sum.grads();
+        let measured = measure(model, &losses, &gradients, &self.device.clone().inner()).await?;
         let learning_rate = self.schedule.at(self.step);
-        let skipped = !(loss.is_finite() && norm.is_finite());
+        let (loss, parts, temperature) = (measured.loss, measured.parts, measured.temperature);
+        // The norm of the mean is that of the sum divided.
+        let gradient_norm = measured.norm / batches.len().max(1) as f64;
+        let skipped = !(loss.is_finite() && gradient_norm.is_finite());
         if skipped {
-            self.bad_steps += 1;
-            if self.bad_steps >= BAD_STEPS {
-                return Err(Error::NonFinite { name: format!("loss of step {}", self.step), index: 0 });
-            }
+            self.skip(&gradients).await?;
         } else {
             self.bad_steps = 0;
             let limit = self.config.clip_norm;
-            let scale = if limit > 0.0 && norm > limit { limit / (norm + 1e-6) } else { 1.0 };
+            let clip = if limit > 0.0 && gradient_norm > limit { limit / (gradient_norm + 1e-6) } else { 1.0 };
+            let scale = clip / batches.len().max(1) as f64;
             let model = self.model.take().ok_or_else(half_way)?;
             self.model = Some(keep_temperature(self.optimizer.step(model, gradients, learning_rate, scale)));
         }
-        let report = StepReport { step: self.step, loss, learning_rate, gradient_norm: norm, temperature, skipped };
+        let report = StepReport { step: self.step, loss, parts, learning_rate, gradient_norm, temperature, skipped };
         self.step += 1;
         Ok(report)
     }
 
-    /// Mean contrastive loss of the rounds, `[1]`.
-    fn loss(&self, batch: &Batch) -> Result<Tensor<1>> {
-        let model = self.current()?;
-        let (clips, side) = (self.config.batch, self.config.image_size);
-        let pixels = TensorData::new(batch.pixels.clone(), [clips, self.config.frames, 3, side, side]);
-        let keep = batch.keep.as_ref().map(|keep| {
-            Tensor::<2, Int>::from_data(TensorData::new(keep.clone(), [clips, keep.len() / clips]), &self.device)
-        });
-        let options = VideoOptions { keep, ..VideoOptions::default() };
-        let videos = model.encode_video(Tensor::from_data(pixels, &self.device), &options)?.embed;
-
-        let captions: Vec<&String> =
-            batch.rounds.iter().flat_map(|round| round.positives.iter().chain(&round.negatives)).collect();
-        let ids = self.tokenizer.encode(&captions)?;
-        let texts = encode_by_length(model, &ids, self.tokenizer.end_id(), &self.device)?;
-        let temperature = model.temperature();
-        let mut at = 0;
-        let mut losses = Vec::new();
-        for Round { positives, negatives } in &batch.rounds {
-            let positive = texts.clone().narrow(0, at, positives.len());
-            at += positives.len();
-            let (videos, temperature) = (videos.clone(), temperature.clone());
-            losses.push(if negatives.is_empty() {
-                contrastive(videos, positive, temperature, None, Reduction::Mean)?
-            } else {
-                let negative = texts.clone().narrow(0, at, negatives.len());
-                at += negatives.len();
-                contrastive_with_negatives(videos, positive, negative, temperature, Reduction::Mean)?
-            });
+    /// Counts a step without finite numbers.
+    async fn skip(&mut self, gradients: &GradientsParams) -> Result<()> {
+        self.bad_steps += 1;
+        if self.bad_steps < self.config.bad_steps {
+            return Ok(());
         }
-        Ok(Tensor::cat(losses, 0).mean())
+        let bad = first_bad_gradient(self.current()?, gradients).await?;
+        let (name, index) = bad.map_or_else(
+            || (format!("loss of step {}", self.step), 0),
+            |(key, at)| (format!("gradient of {key} in step {}", self.step), at),
+        );
+        Err(Error::NonFinite { name, index })
     }
+}
+
+/// A model with fresh parameters and the generated world's vocabulary.
+fn fresh(config: &TrainConfig, device: &Device) -> Result<TrainingBase> {
+    let tokenizer_json = word_level_json(&vocabulary());
+    let cleaning = config.model(4).text.cleaning;
+    let words = Tokenizer::from_json(tokenizer_json.as_bytes(), "tokenizer.json", cleaning, config.context_length)?;
+    let model = config.model(words.vocab_size());
+    model.validate()?;
+    let preprocess = config.preprocess();
+    Ok(TrainingBase { model: VideoTextModel::init(&model, config.seed, device), preprocess, tokenizer_json })
+}
+
+/// What a step's report needs of the device.
+struct Measured {
+    loss: f64,
+    parts: LossParts,
+    norm: f64,
+    temperature: f64,
+}
+
+/// Loss and parts (means over the batches), norm of the gradients, temperature: in one read.
+async fn measure(
+    model: &VideoTextModel,
+    objectives: &[Objective],
+    gradients: &GradientsParams,
+    device: &Device,
+) -> Result<Measured> {
+    let plain = |x: &Tensor<1>| x.clone().inner();
+    let mut numbers = vec![squared_norm(model, gradients, device), plain(&model.temperature())];
+    let mut present = Vec::new();
+    for objective in objectives {
+        let scene = objective.scene.as_ref().map(|scene| &scene.total);
+        let parts = [objective.contrastive.as_ref(), objective.triplets.as_ref(), objective.order.as_ref(), scene];
+        present.push(parts.map(|part| part.is_some()));
+        numbers.push(plain(&objective.total));
+        numbers.extend(parts.into_iter().flatten().map(plain));
+    }
+    let numbers = Tensor::cat(numbers, 0).into_data_async().await;
+    let numbers = numbers.map_err(|error| Error::Compute { reason: error.to_string() })?;
+    let mut numbers = numbers.iter::<f64>();
+    let mut next = || numbers.next().unwrap_or(f64::NAN);
+    let (norm, temperature) = (next().sqrt(), next());
+    let (mut loss, mut sums, mut counts) = (0.0, [0.0; 4], [0usize; 4]);
+    for present in &present {
+        loss += next();
+        for part in 0..4 {
+            if present[part] {
+                sums[part] += next();
+                counts[part] += 1;
+            }
+        }
+    }
+    let mean = |part: usize| (counts[part] > 0).then(|| sums[part] / counts[part] as f64);
+    let parts = LossParts { contrastive: mean(0), triplets: mean(1), order: mean(2), scene: mean(3) };
+    Ok(Measured { loss: loss / objectives.len().max(1) as f64, parts, norm, temperature })
 }
 
 fn half_way() -> Error {
@@ -244,24 +347,4 @@ fn keep_temperature(model: VideoTextModel) -> VideoTextModel {
         }
         other @ VideoTextModel::Clip(_) => other,
     }
-}
-
-/// Embeds captions, `[captions, dim]`, in groups of like length without the columns that are padding in a whole group:
-/// the encoder is causal and reads each row at its end mark, so what comes after changes nothing.
-pub(super) fn encode_by_length(model: &VideoTextModel, ids: &TokenIds, end: i32, device: &Device) -> Result<Tensor<2>> {
-    let rows: Vec<&[i32]> = ids.ids.chunks(ids.context).collect();
-    let length = |row: usize| rows[row].iter().position(|id| *id == end).map_or(ids.context, |at| at + 1);
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    order.sort_by_key(|row| (length(*row), *row));
-    let mut parts = Vec::new();
-    for group in order.chunks(rows.len().div_ceil(LENGTH_GROUPS)) {
-        let longest = group.last().map_or(ids.context, |row| length(*row));
-        let kept: Vec<i32> = group.iter().flat_map(|row| &rows[*row][..longest]).copied().collect();
-        let kept = TensorData::new(kept, [group.len(), longest]);
-        parts.push(model.encode_text(Tensor::<2, Int>::from_data(kept, device))?);
-    }
-    let mut place = vec![0i32; rows.len()];
-    order.iter().enumerate().for_each(|(at, row)| place[*row] = at as i32);
-    let place = Tensor::<1, Int>::from_data(TensorData::new(place, [rows.len()]), device);
-    Ok(Tensor::cat(parts, 0).select(0, place))
 }

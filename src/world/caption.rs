@@ -157,8 +157,11 @@ pub fn length(caption: &str) -> usize {
 
 /// Every word and punctuation mark of any caption, and the bare words of every predicate (the text of a graph), sorted.
 pub fn vocabulary() -> Vec<String> {
-    let fixed =
-        [",", "a", "after", "an", "and", "before", "by", "is", "one", "quickly", "that", "the", "then", "whoever"];
+    // "first", "once" and the period are the scene graphs' own texts' (`data::temporal`).
+    let fixed = [
+        ",", ".", "a", "after", "an", "and", "before", "by", "first", "is", "once", "one", "quickly", "that", "the",
+        "then", "whoever",
+    ];
     let mut words: BTreeSet<String> = fixed.iter().map(|word| (*word).to_owned()).collect();
     let mut add = |text: &str| words.extend(text.split([' ', '_']).map(str::to_owned));
     Kind::ALL.iter().for_each(|kind| add(kind.name()));

@@ -1,0 +1,118 @@
+//! `log.jsonl` of a run: one line every few steps, with means over them (native only).
+
+use crate::error::{Error, Result};
+use crate::platform::write_beside;
+use crate::train::{LossParts, StepReport};
+use serde::Serialize;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
+/// `log.jsonl`: one line every few steps, with means over them.
+pub(super) struct Log {
+    file: std::fs::File,
+    path: std::path::PathBuf,
+    every: usize,
+    started: Instant,
+    /// Seconds of earlier parts of the run.
+    before: f64,
+    reports: Vec<StepReport>,
+    skipped: usize,
+}
+
+impl Log {
+    /// Keeps the lines of the first `steps` steps, if there are any, and adds to them.
+    pub fn resume(path: &Path, every: usize, steps: usize) -> Result<Self> {
+        let old = if steps > 0 && path.exists() {
+            std::fs::read_to_string(path).map_err(Error::io("read", path))?
+        } else {
+            String::new()
+        };
+        let mut kept = String::new();
+        let mut before = 0.0;
+        for line in old.lines() {
+            let Ok(value) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+            if value["step"].as_u64().is_some_and(|step| step <= steps as u64) {
+                before = value["seconds"].as_f64().unwrap_or(before);
+                kept.push_str(line);
+                kept.push('\n');
+            }
+        }
+        write_beside(path, kept.as_bytes())?;
+        let file = std::fs::OpenOptions::new().append(true).open(path).map_err(Error::io("open", path))?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            every,
+            started: Instant::now(),
+            before,
+            reports: Vec::new(),
+            skipped: 0,
+        })
+    }
+
+    /// Seconds of training, earlier parts of the run included.
+    pub fn seconds(&self) -> f64 {
+        self.before + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Takes a step's report; writes a line when it is time.
+    pub fn add(&mut self, report: &StepReport, last: bool) -> Result<()> {
+        if report.skipped {
+            self.skipped += 1;
+        } else {
+            self.reports.push(*report);
+        }
+        let done = report.step + 1;
+        if !done.is_multiple_of(self.every) && !last {
+            return Ok(());
+        }
+        let mean = |of: fn(&StepReport) -> Option<f64>| {
+            let values: Vec<f64> = self.reports.iter().filter_map(of).collect();
+            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+        };
+        let parts = LossParts {
+            contrastive: mean(|report| report.parts.contrastive),
+            triplets: mean(|report| report.parts.triplets),
+            order: mean(|report| report.parts.order),
+            scene: mean(|report| report.parts.scene),
+        };
+        let line = Line {
+            step: done,
+            loss: mean(|report| Some(report.loss)),
+            parts,
+            learning_rate: report.learning_rate,
+            gradient_norm: report.gradient_norm,
+            temperature: report.temperature,
+            skipped: self.skipped,
+            seconds: self.seconds(),
+        };
+        self.reports.clear();
+        self.skipped = 0;
+        self.write(&line)
+    }
+
+    /// Adds the result of a test on validation clips.
+    pub fn add_validation(&mut self, step: usize, accuracy: f64) -> Result<()> {
+        self.write(&serde_json::json!({"step": step, "validation_accuracy": accuracy, "seconds": self.seconds()}))
+    }
+
+    fn write(&mut self, line: &impl Serialize) -> Result<()> {
+        let line = serde_json::to_string(line).map_err(Error::json("log.jsonl"))?;
+        writeln!(self.file, "{line}").map_err(Error::io("write", &self.path))
+    }
+}
+
+#[derive(Serialize)]
+struct Line {
+    step: usize,
+    /// Absent where every step was skipped.
+    loss: Option<f64>,
+    #[serde(flatten)]
+    parts: LossParts,
+    learning_rate: f64,
+    gradient_norm: f64,
+    temperature: f64,
+    skipped: usize,
+    seconds: f64,
+}
