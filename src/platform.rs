@@ -12,4 +12,10 @@ mod native;
 pub use device::{ComputeDevice, DeviceName};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{block_on, write_beside};
-pub use native::{parallel_map, yield_now};
+pub use native::{parallel_map, vectorized, yield_now};
+
+/// Loops over numbers that gain from wide registers, for [`vectorized`].
+pub trait VectorWork {
+    /// The loops. Must be `#[inline(always)]`, as everything that they call.
+    fn run(self);
+}

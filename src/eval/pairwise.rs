@@ -191,7 +191,7 @@ mod tests {
             ..TrainConfig::default()
         };
         let device = Device::flex();
-        let trainer = Trainer::new(config, &device).unwrap();
+        let trainer = Trainer::new(config, None, &device).unwrap();
         let (model, tokenizer, preprocess) = (trainer.model().unwrap(), trainer.tokenizer(), trainer.preprocess());
         let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device: &device };
         let run = |clips| block_on(evaluation.near_misses(Split::Test, clips, &mut Silent, &Abort::default())).unwrap();

@@ -8,7 +8,7 @@ use pathfinding::matrix::Matrix;
 const STEPS: f64 = (1u64 << 44) as f64;
 
 /// Pairs (row, column) of the smallest total cost, `min(rows, columns)` of them, by ascending row. `costs` is
-/// `[rows, columns]`, row-major. A cost that is no finite number counts as the largest.
+/// `[rows, columns]`, row-major. A cost that is no finite number counts as twice the largest.
 #[must_use]
 pub fn assign(costs: &[f64], columns: usize) -> Vec<(usize, usize)> {
     if columns == 0 || costs.is_empty() {
@@ -17,7 +17,7 @@ pub fn assign(costs: &[f64], columns: usize) -> Vec<(usize, usize)> {
     let rows = costs.len() / columns;
     let finite = costs.iter().filter(|cost| cost.is_finite());
     let largest = finite.fold(f64::MIN_POSITIVE, |most, cost| most.max(cost.abs()));
-    let whole = |cost: f64| if cost.is_finite() { (cost / largest * STEPS).round() as i64 } else { STEPS as i64 };
+    let whole = |cost: f64| if cost.is_finite() { (cost / largest * STEPS).round() as i64 } else { 2 * STEPS as i64 };
     // The solver wants no more rows than columns.
     let transposed = rows > columns;
     let (short, long) = if transposed { (columns, rows) } else { (rows, columns) };

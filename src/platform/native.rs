@@ -19,6 +19,23 @@ pub fn parallel_map<T: Send, R: Send>(items: Vec<T>, f: impl Fn(T) -> R + Sync +
     items.into_par_iter().map(f).collect()
 }
 
+/// Runs the work with the widest registers that the processor has (AVX2, AVX-512, NEON): its loops are compiled once for
+/// each, and the choice is made here.
+pub fn vectorized(work: impl super::VectorWork) {
+    struct Op<W>(W);
+
+    impl<W: super::VectorWork> pulp::WithSimd for Op<W> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: pulp::Simd>(self, _simd: S) {
+            self.0.run();
+        }
+    }
+
+    pulp::Arch::new().dispatch(Op(work));
+}
+
 /// Writes a file beside its place and renames it, so that a reader sees the old or the new file, never half of one.
 ///
 /// # Errors

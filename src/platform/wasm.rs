@@ -27,3 +27,8 @@ pub async fn yield_now() {
 pub fn parallel_map<T: Send, R: Send>(items: Vec<T>, f: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
     items.into_iter().map(f).collect()
 }
+
+/// Runs the work. What the browser has is settled when the module is built (`simd128`).
+pub fn vectorized(work: impl super::VectorWork) {
+    work.run();
+}

@@ -340,11 +340,11 @@ fn half_way() -> Error {
 /// Holds a ViCLIP's temperature at its lower bound (models.md 1.8).
 fn keep_temperature(model: VideoTextModel) -> VideoTextModel {
     match model {
-        VideoTextModel::Viclip(mut viclip) => {
+        VideoTextModel::Viclip(mut viclip) if viclip.temp.is_require_grad() => {
             let clamp = |value: Tensor<1>| Tensor::from_inner(value.inner().clamp_min(MIN_TEMPERATURE)).require_grad();
             viclip.temp = Param::map(viclip.temp, clamp);
             VideoTextModel::Viclip(viclip)
         }
-        other @ VideoTextModel::Clip(_) => other,
+        other => other,
     }
 }
