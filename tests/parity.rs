@@ -1,6 +1,8 @@
 //! Our models against outputs of the original code (tests/fixtures; tolerances from each fixture's README).
 #![allow(clippy::unwrap_used)]
 
+#[path = "parity/overfit.rs"]
+mod overfit;
 mod support;
 #[path = "parity/training.rs"]
 mod training;
