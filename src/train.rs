@@ -10,19 +10,22 @@ mod optimizer;
 mod recompute;
 mod schedule;
 #[cfg(test)]
+#[path = "train/tests/trainer.rs"]
 mod tests;
 mod text_rows;
 mod trainer;
 
 crate::source::native_only! {
+    mod ablate;
     mod base;
     mod checkpoint;
     mod log;
     mod model_card;
     mod run;
 
+    pub use ablate::{AblateConfig, AblateOptions, CellPlan, ablate};
     pub use checkpoint::Checkpoint;
-    pub use run::{RunOptions, run};
+    pub use run::{Finished, RunOptions, run};
 }
 
 pub use batch::{Batch, Round, draw_batch};

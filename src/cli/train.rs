@@ -1,28 +1,38 @@
 //! `sgcr train`: contrastive training and SGCR-Vid training on the generated world.
 
+use super::settings_file::{self, Format, Settings};
 use super::{Context, output};
 use crate::platform::{ComputeDevice, DeviceName, block_on};
-use crate::train::{RunOptions, TrainConfig, run as train};
-use anyhow::Context as _;
+use crate::train::{RunOptions, TrainConfig, preset, run as train};
 use std::path::PathBuf;
 
-/// Trains a small ViCLIP from scratch on the generated world and writes it as a model folder.
+/// Trains on the generated world, a fresh small ViCLIP or a model that is there, and writes a model folder.
 ///
-/// Two runs with equal settings see the same clips in the same order. The output folder holds the model, log.jsonl,
-/// results.json and, while training, a checkpoint that --resume continues from.
+/// Captions alone teach it unless --scenes asks for annotated clips, whose scene graphs teach SGCR-Vid's text and visual
+/// branch. Two runs with equal settings see the same clips in the same order. The output folder holds the model,
+/// config.toml, run.json, log.jsonl, tensorboard/, results.json and, while training, a checkpoint that --resume continues
+/// from.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sgcr train --output models/mine
   sgcr train --output models/tiny --steps 200 --batch 16 --vision-layers 2 --eval-clips 100
   sgcr train --output models/mine --resume
-  sgcr train --config train.json --seed 2 --output models/second")]
+  sgcr train --config models/mine/config.toml --seed 2 --output models/second
+  sgcr train --base models/mine --scenes 4 --set scene_tokens.variant=literal --set scene_tokens.tokens=8 --output models/sgcr
+  sgcr train --preset viclip-b16-sgcr --base models/viclip-b16 --device cuda:0 --output models/viclip-b16-sgcr")]
 pub struct TrainArgs {
     /// Folder to write
     #[arg(long, short)]
     output: PathBuf,
-    /// Settings as JSON (the run's own config.json of settings is one); flags win over it
+    /// Settings of the paper to begin with: viclip-b16-sgcr, internvideo2-1b-sgcr
+    #[arg(long)]
+    preset: Option<String>,
+    /// Settings as TOML or JSON (a run's own config.toml is one); flags win over it
     #[arg(long)]
     config: Option<PathBuf>,
+    /// One setting by its path; may be repeated
+    #[arg(long, value_name = "PATH=VALUE", long_help = settings_file::HELP)]
+    set: Vec<String>,
     /// Model folder to start from; without it, a fresh model
     #[arg(long)]
     base: Option<PathBuf>,
@@ -33,17 +43,17 @@ pub struct TrainArgs {
     #[arg(long, default_value = "cpu")]
     device: DeviceName,
     #[command(flatten)]
-    settings: Settings,
+    settings: Flags,
 }
 
-/// Declares [`Settings`]: every field of [`TrainConfig`] as a flag of the same name.
+/// Declares [`Flags`]: every field of [`TrainConfig`] as a flag of the same name.
 macro_rules! settings {
     ($($(#[$doc:meta])* $field:ident: $type:ty,)+) => {
         /// What is not given keeps its default.
         #[derive(Debug, clap::Args)]
-        struct Settings { $($(#[$doc])* #[arg(long)] $field: Option<$type>,)+ }
+        struct Flags { $($(#[$doc])* #[arg(long)] $field: Option<$type>,)+ }
 
-        impl Settings {
+        impl Flags {
             /// The settings with these flags in place.
             fn apply(&self, config: TrainConfig) -> TrainConfig {
                 TrainConfig { $($field: self.$field.unwrap_or(config.$field),)+ ..config }
@@ -131,14 +141,22 @@ pub fn run(args: &TrainArgs, context: &Context) -> anyhow::Result<()> {
     let device = block_on(ComputeDevice::open(args.device))?;
     let mut bars = context.bars();
     let options = RunOptions { config: &config, base: args.base.as_deref(), output: &args.output, resume: args.resume };
-    let table = train(&options, device.device(), &mut bars, &context.abort)?;
+    let finished = train(&options, device.device(), &mut bars, &context.abort)?;
     bars.finish();
-    output::print(&table)
+    output::print(&finished.report)
 }
 
-/// The settings file's, or the defaults.
+/// The defaults, over them the preset, the file and what is set by path.
 fn base(args: &TrainArgs) -> anyhow::Result<TrainConfig> {
-    let Some(path) = &args.config else { return Ok(TrainConfig::default()) };
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(serde_json::from_str(&text).map_err(crate::Error::json(path.display().to_string()))?)
+    let mut settings = Settings::over(&TrainConfig::default())?;
+    if let Some(name) = &args.preset {
+        settings.text(preset(name)?, Format::Toml, name)?;
+    }
+    if let Some(path) = &args.config {
+        settings.file(path)?;
+    }
+    for assignment in &args.set {
+        settings.set(assignment)?;
+    }
+    Ok(settings.finish()?)
 }

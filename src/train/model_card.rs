@@ -3,6 +3,7 @@
 use crate::eval::KindTable;
 use crate::train::TrainConfig;
 use crate::world::Split;
+use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -45,12 +46,9 @@ impl Results<'_> {
         if let [Ok(serde_json::Value::Object(ours)), Ok(serde_json::Value::Object(defaults))] = values {
             for (name, value) in ours.iter().filter(|(name, value)| defaults.get(*name) != Some(value)) {
                 // What the base settles is no setting.
-                let settled = self.base.is_some() && ARCHITECTURE.contains(&name.as_str());
-                let _ = match value {
-                    _ if settled => Ok(()),
-                    serde_json::Value::Object(_) => write!(command, " --set '{name}={value}'"),
-                    _ => write!(command, " --{} {value}", name.replace('_', "-")),
-                };
+                if self.base.is_none() || !ARCHITECTURE.contains(&name.as_str()) {
+                    add_setting(&mut command, name, value, defaults.get(name));
+                }
             }
         }
         command
@@ -78,6 +76,26 @@ impl Results<'_> {
             |(split, table): &(Split, KindTable)| format!("Generated world, {} split:\n\n{table}\n", split.name());
         self.tables.iter().map(part).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// A setting as a flag; one inside of a table by its path, the fields that differ alone.
+fn add_setting(command: &mut String, path: &str, value: &Value, default: Option<&Value>) {
+    let _ = match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let default = default.and_then(|table| table.get(name));
+                if default != Some(value) {
+                    add_setting(command, &format!("{path}.{name}"), value, default);
+                }
+            }
+            Ok(())
+        }
+        Value::Null => write!(command, " --set {path}=none"),
+        Value::Array(_) => write!(command, " --set {path}='{value}'"),
+        Value::String(text) => write!(command, " --set {path}={text}"),
+        _ if path.contains('.') => write!(command, " --set {path}={value}"),
+        _ => write!(command, " --{} {value}", path.replace('_', "-")),
+    };
 }
 
 /// The model folder's `README.md`.

@@ -9,11 +9,15 @@ use crate::platform::{block_on, write_beside};
 use crate::source::DiskFolder;
 use crate::train::log::Log;
 use crate::train::model_card::{Results, model_card};
-use crate::train::{Checkpoint, TrainConfig, Trainer, TrainingBase};
+use crate::train::{
+    Checkpoint, EventWriter, RunFolder, RunRecord, RunStart, StepReport, TrainConfig, Trainer, TrainingBase, data_hash,
+    wall_time,
+};
 use crate::weights::module::{LoadRules, apply};
 use crate::weights::{HostTensors, ModelFolder, ModelWriter, SHARD_BYTES, StoredType};
 use crate::world::Split;
 use burn::tensor::Device;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Files of a run beside those of the model.
@@ -22,6 +26,8 @@ const BEST_FILE: &str = "best.safetensors";
 const LOG_FILE: &str = "log.jsonl";
 const RESULTS_FILE: &str = "results.json";
 const CARD_FILE: &str = "README.md";
+/// TensorBoard's event files.
+const CURVES: &str = "tensorboard";
 /// Where the model is written and tested before its files take their place.
 const STAGING: &str = "finished";
 
@@ -38,43 +44,96 @@ pub struct RunOptions<'a> {
     pub resume: bool,
 }
 
-/// Trains a model and writes it to `output`, which has `log.jsonl` and the checkpoint `training.safetensors` until the
-/// model is there. With `resume` it goes on from that checkpoint. Emits [`Event::Progress`] of stage `train` in steps.
+/// What a run that came to its end has to say.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Tables of the model as written (Markdown).
+    pub report: String,
+    /// The same as counts.
+    pub tables: Vec<(Split, KindTable)>,
+    /// Wall-clock seconds of training.
+    pub seconds: f64,
+}
+
+/// Trains a model and writes it to `output`: `config.toml` and `run.json` say what was run, `log.jsonl` and `tensorboard/`
+/// how it went; the checkpoint `training.safetensors` is there until the model is. With `resume` it goes on from that checkpoint. Emits [`Event::Progress`] of stage `train` in steps.
 ///
-/// The table that is returned (Markdown) is of the model as written, in f16, adapters merged.
+/// What is reported is of the model as written, in f16, adapters merged.
 ///
 /// # Errors
 /// [`Error::InvalidInput`] where `output` has files of another run; [`Error::NonFinite`] when training diverges;
 /// [`Error::Aborted`] (a checkpoint is written first); [`Error::Io`] and what the trainer and the weights say.
-pub fn run(options: &RunOptions<'_>, device: &Device, events: &mut impl Events, abort: &Abort) -> Result<String> {
-    let (mut trainer, mut log) = start(options, device, events, abort)?;
-    let (output, steps) = (options.output, trainer.config().steps);
+pub fn run(options: &RunOptions<'_>, device: &Device, events: &mut impl Events, abort: &Abort) -> Result<Finished> {
+    let Started { mut trainer, mut log, mut record, mut curves } = start(options, device, events, abort)?;
+    let trained = train(&mut trainer, &mut log, &mut curves, options.output, device, events, abort);
+    record.end(trained.as_ref().map_or_else(|error| error.code(), |()| "finished"))?;
+    trained?;
+    let best = options.output.join(BEST_FILE);
+    if trainer.config().keep_best && best.exists() {
+        trainer = Checkpoint::read(&best)?.resume(device)?;
+    }
+    finish(&trainer, options, device, log.seconds(), events, abort)
+}
+
+/// The steps that are left.
+fn train(
+    trainer: &mut Trainer,
+    log: &mut Log,
+    curves: &mut EventWriter,
+    output: &Path,
+    device: &Device,
+    events: &mut impl Events,
+    abort: &Abort,
+) -> Result<()> {
+    let steps = trainer.config().steps;
     let mut best = Best::read(output);
     while !trainer.is_finished() {
         let report = match block_on(trainer.step(abort)) {
             Err(Error::Aborted) => {
-                save(&trainer, output)?;
+                save(trainer, output)?;
                 return Err(Error::Aborted);
             }
             report => report?,
         };
         log.add(&report, trainer.is_finished())?;
+        draw_curves(curves, &report)?;
         let done = trainer.steps_done();
         events.emit(Event::Progress { stage: "train", done: done as u64, total: steps as u64 });
         let due = |every: usize| every > 0 && done.is_multiple_of(every) || trainer.is_finished();
         if due(trainer.config().checkpoint_every) {
-            save(&trainer, output)?;
+            save(trainer, output)?;
+            curves.flush()?;
         }
         if trainer.config().validate_every > 0 && due(trainer.config().validate_every) {
-            let accuracy = validate(&trainer, device, abort)?;
+            let accuracy = validate(trainer, device, abort)?;
             log.add_validation(done, accuracy)?;
-            best.offer(accuracy, &trainer, output)?;
+            curves.scalar("validation/accuracy", done as u64, accuracy as f32, wall_time())?;
+            best.offer(accuracy, trainer, output)?;
         }
     }
-    if trainer.config().keep_best && output.join(BEST_FILE).exists() {
-        trainer = Checkpoint::read(&output.join(BEST_FILE))?.resume(device)?;
+    curves.flush()
+}
+
+/// A step's numbers for TensorBoard.
+fn draw_curves(curves: &mut EventWriter, report: &StepReport) -> Result<()> {
+    let parts = &report.parts;
+    let points = [
+        ("loss/total", Some(report.loss)),
+        ("loss/contrastive", parts.contrastive),
+        ("loss/tsg_triplets", parts.triplets),
+        ("loss/tsg_order", parts.order),
+        ("loss/vsg", parts.scene),
+        ("learning_rate", Some(report.learning_rate)),
+        ("gradient_norm", Some(report.gradient_norm)),
+        ("temperature", Some(report.temperature)),
+    ];
+    let now = wall_time();
+    for (tag, value) in points {
+        if let Some(value) = value {
+            curves.scalar(tag, report.step as u64 + 1, value as f32, now)?;
+        }
     }
-    finish(&trainer, options, device, log.seconds(), events, abort)
+    Ok(())
 }
 
 fn save(trainer: &Trainer, output: &Path) -> Result<()> {
@@ -126,16 +185,37 @@ fn start(options: &RunOptions<'_>, device: &Device, events: &mut impl Events, ab
             let found = serde_json::to_string(&checkpoint.config).map_err(Error::json(CHECKPOINT_FILE))?;
             return Err(refuse(format!("its checkpoint is of a run with other settings: {found}")));
         }
+        let done = checkpoint.step as u64;
         let log = Log::resume(&output.join(LOG_FILE), config.log_every, checkpoint.step)?;
-        return Ok((checkpoint.resume(device)?, log));
+        let trainer = checkpoint.resume(device)?;
+        let data = match base {
+            Some(base) => data_hashes(Some(base), abort)?,
+            // The checkpoint has all that a base gives.
+            None => RunRecord::read(output)?.data,
+        };
+        let start = RunStart::of_this_process(config.seed, data, format!("{device:?}"));
+        let record = RunFolder::resume(output, trainer.config(), start, done)?;
+        let curves = EventWriter::create(&output.join(CURVES), Some(done + 1))?;
+        return Ok(Started { trainer, log, record, curves });
     }
+    let data = data_hashes(base, abort)?;
     let base = base.map(|path| TrainingBase::open(path, device, events, abort)).transpose()?;
     let trainer = Trainer::new(config.clone(), base, device)?;
     if output.exists() && output.read_dir().map_err(Error::io("read", output))?.next().is_some() {
         return Err(refuse("it is not empty; name another folder, or go on from its checkpoint with --resume".into()));
     }
     std::fs::create_dir_all(output).map_err(Error::io("create", output))?;
-    Ok((trainer, Log::resume(&output.join(LOG_FILE), config.log_every, 0)?))
+    let start = RunStart::of_this_process(config.seed, data, format!("{device:?}"));
+    let record = RunFolder::begin(output, trainer.config(), start)?;
+    let curves = EventWriter::create(&output.join(CURVES), None)?;
+    let log = Log::resume(&output.join(LOG_FILE), config.log_every, 0)?;
+    Ok(Started { trainer, log, record, curves })
+}
+
+/// Hashes of what the run depends on beside its settings. The generated world follows from them.
+fn data_hashes(base: Option<&Path>, abort: &Abort) -> Result<BTreeMap<String, String>> {
+    let base = base.map(|base| Ok(("base".to_owned(), data_hash(base, ".safetensors", abort)?)));
+    base.into_iter().collect()
 }
 
 /// Writes the model, reads it back and tests it, and puts everything in its place.
@@ -146,7 +226,7 @@ fn finish(
     seconds: f64,
     events: &mut impl Events,
     abort: &Abort,
-) -> Result<String> {
+) -> Result<Finished> {
     let output = options.output;
     let staging = output.join(STAGING);
     let mut model = trainer.model()?;
@@ -197,5 +277,5 @@ fn finish(
             std::fs::remove_file(&checkpoint).map_err(Error::io("remove", &checkpoint))?;
         }
     }
-    Ok(results.tables_as_text())
+    Ok(Finished { report: results.tables_as_text(), tables: results.tables, seconds })
 }

@@ -10,7 +10,7 @@ use crate::weights::{HostTensors, ModelFolder, TensorSource as _};
 use burn::tensor::{Device, Tensor};
 use std::collections::HashSet;
 
-fn tiny() -> TrainConfig {
+pub(super) fn tiny() -> TrainConfig {
     TrainConfig {
         image_size: 32,
         patch_size: 8,
@@ -210,7 +210,7 @@ fn a_run_leaves_a_model_and_an_interrupted_one_the_same() {
     let mut events = |event: Event| last = Some(event);
     let abort = Abort::default();
     let options = |output, resume| RunOptions { config: &config, base: None, output, resume };
-    let table = run(&options(&one, false), &device, &mut events, &abort).unwrap();
+    let table = run(&options(&one, false), &device, &mut events, &abort).unwrap().report;
     assert!(table.contains("agent identification") && table.contains("compositional split"), "{table}");
     assert_eq!(last, Some(Event::Progress { stage: "test", done: 6, total: 6 }));
     let names: HashSet<String> =
@@ -262,7 +262,7 @@ fn settings_that_make_no_sense_name_the_field() {
 }
 
 /// As [`tiny`] with SG tokens and annotated clips.
-fn tiny_scenes() -> TrainConfig {
+pub(super) fn tiny_scenes() -> TrainConfig {
     let scene_tokens =
         SceneTokensConfig { variant: SceneTokensVariant::Literal, tokens: 3, heads: 2, ..SceneTokensConfig::default() };
     TrainConfig { scene_tokens, scenes: 3, near_misses: 0, mask_ratio: 0.0, vision_layers: 2, ..tiny() }
@@ -416,5 +416,5 @@ fn a_run_from_a_base_keeps_the_best_and_goes_on_exactly() {
     assert!(log.contains("\"scene\"") && log.contains("\"triplets\""), "{log}");
     assert!(!one.join("best.safetensors").exists());
     let card = std::fs::read_to_string(one.join("README.md")).unwrap();
-    assert!(card.contains("--base ") && card.contains("--set 'lora="), "{card}");
+    assert!(card.contains("--base ") && card.contains("--set lora.rank=2 "), "{card}");
 }
