@@ -136,7 +136,7 @@ mod tests {
             batch: 2,
             ..TrainConfig::default()
         };
-        Trainer::new(config, &Device::flex()).unwrap()
+        Trainer::new(config, None, &Device::flex()).unwrap()
     }
 
     /// An untrained model's box of nearly the whole frame meets large boxes: counts that are not all zero, one clip at a

@@ -98,7 +98,7 @@ mod tests {
     /// Clip by clip, without batches and without the ranking code.
     #[test]
     fn ranks_are_those_of_the_cosines() {
-        let trainer = Trainer::new(tiny(), &Device::flex()).unwrap();
+        let trainer = Trainer::new(tiny(), None, &Device::flex()).unwrap();
         let (model, tokenizer, preprocess) = (trainer.model().unwrap(), trainer.tokenizer(), trainer.preprocess());
         let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device: &Device::flex() };
         let clips = 5..25;
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn no_clips_are_refused() {
-        let trainer = Trainer::new(tiny(), &Device::flex()).unwrap();
+        let trainer = Trainer::new(tiny(), None, &Device::flex()).unwrap();
         let (model, tokenizer, preprocess) = (trainer.model().unwrap(), trainer.tokenizer(), trainer.preprocess());
         let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device: &Device::flex() };
         let error = block_on(evaluation.retrieval(Split::Test, 3..3, &mut Silent, &Abort::default())).unwrap_err();
