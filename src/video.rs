@@ -8,6 +8,7 @@ pub mod decode;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod encode;
 mod memory;
+pub mod paint;
 pub mod preprocess;
 #[cfg(not(target_arch = "wasm32"))]
 mod program;

@@ -117,7 +117,9 @@ fn told(sample: &GraphSample) -> String {
     html + "</dl>"
 }
 
-fn escaped(text: &str) -> String {
+/// Text for HTML and SVG, within elements and attributes.
+#[must_use]
+pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
