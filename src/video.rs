@@ -8,6 +8,8 @@ pub mod decode;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod encode;
 mod memory;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod picture;
 pub mod preprocess;
 #[cfg(not(target_arch = "wasm32"))]
 mod program;

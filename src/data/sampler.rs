@@ -118,10 +118,11 @@ impl BatchSampler {
         self.sizes
     }
 
-    /// Pairs and annotated videos that it draws from.
+    /// Pairs and annotated videos that it draws from, kinds without a share left out.
     #[must_use]
     pub const fn members(&self) -> usize {
-        self.pairs.len() + self.files.len()
+        let (pairs, graphs) = self.sizes;
+        (if pairs > 0 { self.pairs.len() } else { 0 }) + (if graphs > 0 { self.files.len() } else { 0 })
     }
 
     /// Names what the next batch is made of, and goes on past it.

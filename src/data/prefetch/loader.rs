@@ -95,7 +95,7 @@ impl ClipLoader {
             let expected = "a rule that gives every clip as many frames: rand, middle or demo".to_owned();
             return Err(Error::InvalidConfig { field: "sampling", value: preprocess.sampling.to_string(), expected });
         }
-        Ok(Self { preprocess, graphs: None, pairs: None, cache: None, open: Arc::new(open_one) })
+        Ok(Self { preprocess, graphs: None, pairs: None, cache: None, open: Arc::new(decode::open_one) })
     }
 
     /// With annotated videos.
@@ -125,7 +125,7 @@ impl ClipLoader {
         self
     }
 
-    /// With another decoder than [`decode::open`]; the flag asks a decoding to stop.
+    /// With another decoder than [`decode::open_one`]; the flag asks a decoding to stop.
     #[must_use]
     pub fn with_decoder(mut self, open: impl Fn(&Path, &Abort) -> Result<Clip> + Send + Sync + 'static) -> Self {
         self.open = Arc::new(open);
@@ -200,18 +200,6 @@ impl AnnotatedVideos {
 fn no_video(folder: &str, file: &str) -> Error {
     let advice = "no video of that name is there (.mp4, .webm, …, or a folder of images)".to_owned();
     Error::MissingFile { folder: folder.to_owned(), file: file.trim_end_matches(".json").to_owned(), advice }
-}
-
-/// The clip of a path that holds one.
-fn open_one(path: &Path, abort: &Abort) -> Result<Clip> {
-    let mut clips = decode::open(path, abort)?;
-    match (clips.pop(), clips.len()) {
-        (Some(clip), 0) => Ok(clip),
-        (_, others) => {
-            let reason = format!("it holds {} clips; a video of a batch is one", others + 1);
-            Err(Error::InvalidInput { what: path.display().to_string(), reason })
-        }
-    }
 }
 
 /// One video: opened once at most, and not at all where the cache has what is asked for.

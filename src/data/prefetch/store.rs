@@ -87,7 +87,10 @@ impl DiskStore {
         file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
         // Where the time cannot be set (a folder that is read only), this use is known to this program alone.
         let _ = file.set_modified(SystemTime::now());
-        self.index().insert(name.to_owned(), bytes.len() as u64);
+        let mut index = self.index();
+        index.insert(name.to_owned(), bytes.len() as u64);
+        // It may be new here: another program's, or one that just had to make room.
+        self.make_room(&mut index, 0)?;
         Ok(Some(bytes))
     }
 
