@@ -25,10 +25,10 @@ pub fn page(graph: &VideoGraph, sample: Option<&GraphSample>, pictures: &[String
     let mut html = String::new();
     let title = escaped(&graph.video_id);
     // Writing to a string cannot fail.
-    let _ = write!(
+    let _ = writeln!(
         html,
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\n<style>\n{}</style>\n\
-         <h1>{title}</h1><p>{} frames of {} x {} pixels at {:.2} a second, {} objects, {} relations</p>\n",
+         <h1>{title}</h1><p>{} frames of {} x {} pixels at {:.2} a second, {} objects, {} relations</p>",
         include_str!("page.css"),
         graph.frame_count,
         graph.width,
