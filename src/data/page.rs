@@ -47,7 +47,7 @@ pub fn page(graph: &VideoGraph, sample: Option<&GraphSample>, pictures: &[String
         for (at, (frame, targets)) in sample.frames.iter().zip(&sample.targets).enumerate() {
             let picture = pictures.get(at).map(String::as_str);
             let _ =
-                write!(html, "<figure>{}{}</figure>\n", boxes(graph, *frame, picture, texts), found(*frame, targets));
+                writeln!(html, "<figure>{}{}</figure>", boxes(graph, *frame, picture, texts), found(*frame, targets));
         }
         html.push_str("</div>\n");
         html.push_str(&told(sample));
