@@ -11,6 +11,7 @@ mod output;
 mod progress;
 mod score;
 mod serve;
+pub mod settings_file;
 mod train;
 mod world;
 

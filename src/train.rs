@@ -17,12 +17,16 @@ mod trainer;
 crate::source::native_only! {
     mod base;
     mod checkpoint;
+    mod events;
     mod log;
     mod model_card;
     mod run;
+    mod run_folder;
 
     pub use checkpoint::Checkpoint;
+    pub use events::{EventWriter, wall_time};
     pub use run::{RunOptions, run};
+    pub use run_folder::{RunFolder, RunPart, RunRecord, RunStart, Versions, data_hash, to_toml};
 }
 
 pub use batch::{Batch, Round, draw_batch};
