@@ -3,5 +3,9 @@
 mod pairwise;
 mod tally;
 
+crate::source::native_only! {
+    pub mod ablation;
+}
+
 pub use pairwise::{KindTable, WorldEvaluation};
 pub use tally::Tally;
