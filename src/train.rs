@@ -7,6 +7,7 @@ mod gradients;
 mod inputs;
 mod mask;
 mod optimizer;
+mod presets;
 mod recompute;
 mod schedule;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use gradients::{GradientPlan, first_bad_gradient, gradients, gradients_by_ke
 pub use inputs::StepInputs;
 pub use mask::kept_patches;
 pub use optimizer::{AdamWGroups, AdamWSettings, GroupRates, decays};
+pub use presets::{PRESETS, preset};
 pub use recompute::{OutputGradients, VideoOutputs, VideoPass};
 pub use schedule::CosineSchedule;
 pub use text_rows::TextRows;
