@@ -160,7 +160,9 @@ impl RunFolder {
     /// [`Error::InvalidJson`] where the folder holds no run that can be read.
     pub fn resume<T: Serialize>(path: &Path, config: &T, start: RunStart, first_step: u64) -> Result<Self> {
         let mut record = RunRecord::read(path)?;
-        let config = serde_json::to_value(config).map_err(Error::json("settings"))?;
+        // By way of text, as the record was: numbers may come back from it with another last digit.
+        let text = serde_json::to_string(config).map_err(Error::json("settings"))?;
+        let config = serde_json::from_str(&text).map_err(Error::json("settings"))?;
         let RunStart { seed, data, device, command } = start;
         let mut differences = differences("", Some(&record.config), Some(&config));
         if record.seed != seed && !differences.iter().any(|text| text.starts_with("seed ")) {

@@ -182,8 +182,8 @@ pub fn sweep(study: &Study<'_>, sweep: Sweep) -> Option<Plot> {
         marks.push(Mark::Line { points: line, width, color });
     }
     let baseline = study.mean(Variant::Baseline, Measure::Accuracy(Split::Test, Kinds::All)).map(|mean| mean.mean);
-    ends.extend(baseline);
     let always = ends.first().copied()?;
+    ends.extend(baseline);
     let names = points.iter().map(|(value, _)| [value.to_string(), String::new()]).collect();
     let title = match sweep {
         Sweep::Alpha => "alpha, weight of the visual branch's loss",

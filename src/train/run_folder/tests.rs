@@ -50,6 +50,15 @@ fn a_folder_says_what_ran() {
 }
 
 #[test]
+fn numbers_that_text_does_not_keep_are_no_difference() {
+    // serde_json reads this one's text as 0.95.
+    let config = Config { clip: Some(0.950_000_000_000_000_1), ..config() };
+    let temporary = tempfile::tempdir().unwrap();
+    RunFolder::begin(temporary.path(), &config, start()).unwrap();
+    RunFolder::resume(temporary.path(), &config, start(), 0).unwrap();
+}
+
+#[test]
 fn settings_are_there_to_be_used_again() {
     let temporary = tempfile::tempdir().unwrap();
     RunFolder::begin(temporary.path(), &Config { seed: 7, ..config() }, start()).unwrap();
