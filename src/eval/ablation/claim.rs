@@ -188,13 +188,13 @@ fn correct(claims: &mut [Claim]) {
         let claim = &mut claims[at];
         if claim.verdict != Verdict::NotDecided {
             let also = if p <= 0.05 { "also" } else { "not" };
-            claim.evidence.push_str(&format!("; {also} after Holm's correction, p = {}", told_p(p)));
+            claim.evidence.push_str(&format!("; {also} after Holm's correction, p {}", told_p(p)));
         }
     }
 }
 
 fn told_p(p: f64) -> String {
-    if p < 0.001 { "below 0.001".to_owned() } else { format!("{p:.3}") }
+    if p < 0.001 { "below 0.001".to_owned() } else { format!("= {p:.3}") }
 }
 
 /// A sentence about what was not decided, for readers in a hurry.

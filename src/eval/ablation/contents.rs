@@ -10,6 +10,7 @@ use super::{figures, plot::Plot};
 use crate::error::Result;
 use crate::eval::Tally;
 use crate::world::{NearMissKind, Split};
+use std::collections::BTreeSet;
 
 const MEAN: Measure = Measure::Accuracy(Split::Test, Kinds::All);
 
@@ -63,7 +64,7 @@ fn tiles(study: &Study<'_>) -> Vec<Tile> {
 
 fn claims_section(claims: Vec<Claim>) -> Section {
     let rule = "A claim holds if the whole 95 % interval of the paired difference is on its side, does not hold if the whole \
-                interval is on the other, and is not decided otherwise. Of twenty differences that are none, one is \
+                interval is on the other, and is not decided otherwise. Of twenty differences that are zero in truth, one is \
                 expected to be decided by chance; Holm's correction accounts for that over the claims of this list.";
     let blocks = if claims.is_empty() {
         vec![Block::Paragraph("Nothing can be said before a baseline and a variant of the same seed are there.".into())]
@@ -75,16 +76,19 @@ fn claims_section(claims: Vec<Claim>) -> Section {
 
 fn measured(study: &Study<'_>, about: &About) -> Section {
     let seeds: Vec<String> = study.seeds().iter().map(ToString::to_string).collect();
+    let steps: BTreeSet<usize> = study.cells().iter().map(|cell| cell.steps).collect();
+    let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
     let mut lines = vec![format!(
-        "Models: {}, trained for the same steps on the same pairs; seeds {}.",
+        "Models: {}; {} steps of training each; seeds {}.",
         study.variants().into_iter().map(Variant::title).collect::<Vec<_>>().join(", "),
+        steps.join(" or "),
         seeds.join(", ")
     )];
     if let Some((least, half)) = pairs_of(study, Split::Test) {
         lines.push(format!(
             "Tests: every cell on the same clips of the test split, at least {least} pairs of captions of each kind. A \
-             pair is right if the true caption scores strictly higher; chance is 50 %. Intervals are over seeds; other \
-             clips would move the accuracy of one model on one kind by up to ± {half:.1} points more (Wilson)."
+             pair is right if the true caption scores strictly higher; chance is 50 %. Intervals are over seeds \
+             alone: other clips could move the accuracy of one model on one kind by ± {half:.1} points (Wilson)."
         ));
     }
     lines.push(

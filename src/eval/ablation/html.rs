@@ -58,8 +58,13 @@ fn section_html(section: &Section) -> String {
 
 fn table_html(table: &Table) -> String {
     let head: String = table.head.iter().map(|name| format!("<th scope=\"col\">{}</th>", escaped(name))).collect();
+    let class = match table.head.len() {
+        ..=3 => "narrow",
+        _ if table.head.last().is_some_and(|name| name == "mean") => "means",
+        _ => "wide",
+    };
     let mut html = format!(
-        "<div class=\"scroll\">\n<table>\n<caption>{}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n",
+        "<div class=\"scroll\">\n<table class=\"{class}\">\n<caption>{}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n",
         escaped(&table.caption)
     );
     for (name, entries) in &table.rows {
