@@ -2,6 +2,7 @@
 //! error. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found a difference (`inspect --verify`), 130 stopped
 //! by Ctrl-C.
 
+mod ablate;
 mod convert;
 mod embed;
 mod explain;
@@ -12,6 +13,7 @@ mod output;
 mod progress;
 mod score;
 mod serve;
+pub mod settings_file;
 mod train;
 mod world;
 
@@ -37,6 +39,7 @@ const HELP: &str = "Examples:
   sgcr explain --model models/sgcr --video clip.mp4 --entities dog,cat --predicates chase,bite --output out
   sgcr convert --checkpoint ViClip-InternVid-10M-FLT.pth --output models/viclip-b16
   sgcr world write --seed 7 --output clips
+  sgcr train --output models/mine
   sgcr graph stats clips
   sgcr serve
 
@@ -52,6 +55,7 @@ enum Verb {
     Convert(convert::ConvertArgs),
     Inspect(inspect::InspectArgs),
     Train(train::TrainArgs),
+    Ablate(ablate::AblateArgs),
     World(world::WorldArgs),
     Graph(graph::GraphArgs),
     Serve(serve::ServeArgs),
@@ -105,6 +109,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Verb::Convert(args) => convert::run(&args, &context),
         Verb::Inspect(args) => inspect::run(&args, &context),
         Verb::Train(args) => train::run(&args, &context),
+        Verb::Ablate(args) => ablate::run(&args, &context),
         Verb::World(args) => world::run(&args, &context),
         Verb::Graph(args) => graph::run(&args, &context),
         Verb::Serve(args) => serve::run(&args),

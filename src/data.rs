@@ -15,6 +15,7 @@
 //!
 //! - [`annotation`]: one JSON document; [`AnnotationFolder`]: a folder of them; [`vocabulary`]: the label lists
 //! - [`GraphSample`], [`GraphIndex`], [`BatchSampler`], [`video_texts`]: what a training step sees, in seeded order
+//! - `prefetch` (native): the same with its frames, decoded ahead; `find_video`: where they are
 //! - [`GraphStats`], [`page()`]: a data set in counts, a video on a page
 //! - [`LabelTexts`], [`SceneText`], [`TEMPORAL_TEMPLATES`]: graphs in words
 //! - [`Negatives`], [`Facts`], [`CoOccurrence`], [`entails`]: what is false of them
@@ -39,6 +40,14 @@ mod temporal;
 pub mod vocabulary;
 mod world_negatives;
 
+// Threads, files and ffmpeg: the page decodes what it shows, one clip at a time.
+crate::source::native_only! {
+    mod find_video;
+    pub mod prefetch;
+
+    pub use find_video::{find_video, find_video_near};
+}
+
 pub use co_occurrence::CoOccurrence;
 pub use folder::{AnnotationFolder, MergeSegments, ReadOptions};
 pub use graph_sample::{GraphSample, SampleRules, SampleTarget, SampleTexts, unique_labels};
@@ -49,7 +58,7 @@ pub use order::{Position, SeededOrder, Turn, sample_seed};
 pub use page::{escaped, page};
 pub use pairs::{BatchShares, VideoText, video_texts};
 pub use report::{ReadReport, Skipped, Traps};
-pub use sampler::{Batch, BatchPosition, BatchSampler, GraphIndex};
+pub use sampler::{Batch, BatchPlan, BatchPosition, BatchSampler, GraphIndex};
 pub use scene_negatives::{Facts, Pick};
 pub use scene_text::{Phrase, SceneText, Sentence};
 pub use stats::GraphStats;

@@ -61,6 +61,14 @@ pub enum Error {
         /// What it has to be.
         expected: String,
     },
+    /// A settings file or `--set` names a setting that does not exist, or gives one a value that does not fit.
+    #[error("{place}: {reason}")]
+    InvalidSetting {
+        /// The file and line, or the flag.
+        place: String,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
     /// A name out of a closed list (activation, resize rule, sampling rule, …) is unknown.
     #[error("unknown {kind} \"{name}\"; known are: {known}")]
     UnknownName {
@@ -227,6 +235,17 @@ pub enum Error {
         /// What is wrong and what would be right.
         reason: String,
     },
+    /// A run cannot be gone on with: it began with other settings or data.
+    #[error(
+        "{folder} holds a run that differs: {list}; go on with its own settings and data, or name another folder",
+        list = .differences.join("; ")
+    )]
+    DifferentRun {
+        /// The run's folder.
+        folder: String,
+        /// Each setting and data hash that differs, with both values.
+        differences: Vec<String>,
+    },
     /// A feature that this build does not have.
     #[error("{what} is not part of this build: {advice}")]
     NotBuilt {
@@ -258,6 +277,7 @@ impl Error {
             Self::MissingFile { .. } => "missing-file",
             Self::InvalidJson { .. } => "invalid-json",
             Self::InvalidConfig { .. } => "invalid-config",
+            Self::InvalidSetting { .. } => "invalid-setting",
             Self::UnknownName { .. } => "unknown-name",
             Self::MissingTensor { .. } => "missing-tensor",
             Self::UnexpectedTensor { .. } => "unexpected-tensor",
@@ -277,6 +297,7 @@ impl Error {
             Self::Compute { .. } => "compute",
             Self::SelfTest { .. } => "self-test",
             Self::InvalidInput { .. } => "invalid-input",
+            Self::DifferentRun { .. } => "different-run",
             Self::NotBuilt { .. } => "not-built",
             Self::NoSceneTokens { .. } => "no-scene-tokens",
             Self::Aborted => "aborted",

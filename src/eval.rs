@@ -12,6 +12,7 @@ mod world_grounding;
 mod world_retrieval;
 
 crate::source::native_only! {
+    pub mod ablation;
     mod attention_figure;
 
     pub use attention_figure::{AttentionPanel, attention_figure};

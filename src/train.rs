@@ -7,6 +7,7 @@ mod gradients;
 mod inputs;
 mod mask;
 mod optimizer;
+mod presets;
 mod recompute;
 mod schedule;
 #[cfg(test)]
@@ -19,13 +20,17 @@ crate::source::native_only! {
     mod ablate;
     mod base;
     mod checkpoint;
+    mod events;
     mod log;
     mod model_card;
     mod run;
+    mod run_folder;
 
     pub use ablate::{AblateConfig, AblateOptions, CellPlan, ablate};
     pub use checkpoint::Checkpoint;
+    pub use events::{EventWriter, wall_time};
     pub use run::{Finished, RunOptions, run};
+    pub use run_folder::{RunFolder, RunPart, RunRecord, RunStart, Versions, data_hash, to_toml};
 }
 
 pub use batch::{Batch, Round, draw_batch};
@@ -34,6 +39,7 @@ pub use gradients::{GradientPlan, first_bad_gradient, gradients, gradients_by_ke
 pub use inputs::StepInputs;
 pub use mask::kept_patches;
 pub use optimizer::{AdamWGroups, AdamWSettings, GroupRates, decays};
+pub use presets::{PRESETS, preset};
 pub use recompute::{OutputGradients, VideoOutputs, VideoPass};
 pub use schedule::CosineSchedule;
 pub use text_rows::TextRows;

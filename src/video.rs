@@ -9,6 +9,8 @@ pub mod decode;
 pub mod encode;
 mod memory;
 pub mod paint;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod picture;
 pub mod preprocess;
 #[cfg(not(target_arch = "wasm32"))]
 mod program;

@@ -221,7 +221,8 @@ fn graphs_are_counted_exported_and_shown() {
     let page = folder.path().join("video.html");
     let file = "vidor/validation/1025/9999999999.json";
     succeed(&["graph", "show", text(&annotations), "--file", file, "--output", text(&page)]);
-    assert!(std::fs::read_to_string(&page).unwrap().contains("<h2>Texts</h2>"));
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert!(html.contains("<h2>Texts</h2>") && html.contains("without their picture"));
 
     std::fs::write(folder.path().join("bad.json"), "{\n\"video_id\": 3").unwrap();
     let error = fail(&["graph", "stats", text(folder.path()), "--strict"]);
@@ -336,4 +337,36 @@ fn world_eval_measures_kinds_retrieval_and_grounding() {
     assert_eq!(grounding["attention"].as_array().unwrap().len(), 2);
     let table = succeed(&args);
     assert!(table.contains("| text to video |") && table.contains("| pairs of boxes |"), "{table}");
+#[test]
+fn a_page_shows_the_frames_of_its_video() {
+    let folder = tempfile::tempdir().unwrap();
+    let clips = folder.path().join("clips");
+    succeed(&["--quiet", "world", "write", "--seed", "0", "--count", "8", "--format", "mkv", "--output", text(&clips)]);
+    let texts = folder.path().join("texts.jsonl");
+    succeed(&["graph", "export", text(&clips), "--output", text(&texts)]);
+    let lines = std::fs::read_to_string(&texts).unwrap();
+    // The first clip whose graph gives a sample.
+    let sample: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    let file = sample["file"].as_str().unwrap();
+    let page = folder.path().join("video.html");
+    let show = ["graph", "show", text(&clips), "--file", file, "--output", text(&page)];
+    let shown = |more: &[&str]| {
+        succeed(&[&show[..], more].concat());
+        std::fs::read_to_string(&page).unwrap()
+    };
+    let html = shown(&[]);
+    let pictures: Vec<&str> =
+        html.split("<image href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(pictures.len(), 8);
+    assert!(pictures.iter().all(|picture| picture.starts_with("data:image/jpeg;base64,") && picture.len() > 1000));
+    assert_ne!(pictures[0], pictures[7]);
+    // The same pictures when it is told which video, others of another video.
+    let stem = file.trim_end_matches(".json");
+    assert_eq!(shown(&["--video", text(&clips.join(format!("{stem}.mkv")))]), html);
+    assert_ne!(shown(&["--video", text(&fixture("videos/rabbit320.webm"))]), html);
+    std::fs::write(clips.join(format!("{stem}.mkv")), "no video").unwrap();
+    let output = sgcr(&show);
+    assert!(output.status.success() && String::from_utf8_lossy(&output.stderr).contains("without their picture"));
+    let error = fail(&[&show[..], &["--video", "no-such-file.mp4"]].concat());
+    assert!(error.contains("no-such-file.mp4"), "{error}");
 }

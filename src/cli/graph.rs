@@ -3,14 +3,19 @@
 use super::{Context, output};
 use crate::data::{
     AnnotationFolder, GraphSample, GraphStats, LabelTexts, MergeSegments, Negatives, ReadOptions, ReadReport,
-    SampleRules, page, sample_seed,
+    SampleRules, find_video_near, page, sample_seed,
 };
 use crate::graph::Spans;
 use crate::platform::{block_on, write_beside};
 use crate::source::DiskFolder;
+use crate::video::decode;
+use crate::video::picture::jpeg_address;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+/// Width of a frame on a page, in pixels.
+const PICTURE_WIDTH: u32 = 640;
 
 /// Scene graphs of annotated videos (VidVRD, VidOR, the generated world).
 #[derive(Debug, clap::Args)]
@@ -93,14 +98,20 @@ struct RuleArgs {
 
 /// Writes an HTML page of one video: its timeline, the frames a training step would see with their boxes, the texts.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
-  sgcr graph show vidor-dataset/annotation/validation --file 1025/5159741010.json --output video.html")]
+#[command(after_help = "Examples:
+  sgcr graph show vidor-dataset/annotation/validation --file 1025/5159741010.json --output video.html
+  sgcr graph show clips --file world_7.json --video clips/world_7.webm --output video.html
+
+The video is looked for among the annotations and in folders `video` and `videos` beside them. The page is one file.")]
 struct ShowArgs {
     #[command(flatten)]
     folder: FolderArgs,
     /// The video's annotation file, within the folder
     #[arg(long)]
     file: String,
+    /// Its video: a file, or a folder of images [default: looked for]
+    #[arg(long)]
+    video: Option<PathBuf>,
     /// Page to write
     #[arg(long, short)]
     output: PathBuf,
@@ -134,7 +145,7 @@ fn parse_spans(name: &str) -> Result<Spans, crate::Error> {
 pub fn run(args: &GraphArgs, context: &Context) -> anyhow::Result<()> {
     match &args.verb {
         GraphVerb::Stats(args) => stats(args, context),
-        GraphVerb::Show(args) => show(args),
+        GraphVerb::Show(args) => show(args, context),
         GraphVerb::Export(args) => export(args, context),
         GraphVerb::Labels(args) if args.table == "words" => output::print_json(&LabelTexts::default().table()),
         GraphVerb::Labels(_) => output::print_json(Negatives::built_in()),
@@ -228,15 +239,50 @@ impl RuleArgs {
     }
 }
 
-fn show(args: &ShowArgs) -> anyhow::Result<()> {
+fn show(args: &ShowArgs, context: &Context) -> anyhow::Result<()> {
     let rules = args.rules.read()?;
-    let graph = block_on(args.folder.open()?.read(&args.file))?.graph;
+    let folder = args.folder.open()?;
+    let graph = block_on(folder.read(&args.file))?.graph;
     let sample = GraphSample::draw(&graph, &rules, args.rules.seed);
-    write_beside(&args.output, page(&graph, sample.as_ref(), &rules.texts).as_bytes())?;
+    let pictures = match (&sample, &args.video) {
+        (Some(sample), Some(video)) => pictures(video, sample, context)?,
+        (Some(sample), None) => found_pictures(folder.folder(), args, sample, context)?,
+        (None, _) => Vec::new(),
+    };
+    write_beside(&args.output, page(&graph, sample.as_ref(), &pictures, &rules.texts).as_bytes())?;
     if sample.is_none() {
         output::note("the video gives no (F, B, O): the page has no sample");
     }
     output::print(&args.output.display().to_string())
+}
+
+/// As [`pictures`], of the video that lies where data sets keep theirs. The page is of use without, so that it says what is
+/// wrong and goes on.
+fn found_pictures(
+    annotations: &DiskFolder,
+    args: &ShowArgs,
+    sample: &GraphSample,
+    context: &Context,
+) -> crate::Result<Vec<String>> {
+    let Some(video) = find_video_near(annotations, &args.file) else {
+        output::note("no video of that name was found: the page has boxes without their picture; give it by --video");
+        return Ok(Vec::new());
+    };
+    match pictures(&video, sample, context) {
+        Err(crate::Error::Aborted) => Err(crate::Error::Aborted),
+        Err(error) => {
+            output::note(&format!("the page has boxes without their picture: {error}"));
+            Ok(Vec::new())
+        }
+        pictures => pictures,
+    }
+}
+
+/// The frames of a sample as addresses of pictures.
+fn pictures(video: &Path, sample: &GraphSample, context: &Context) -> crate::Result<Vec<String>> {
+    let indices: Vec<usize> = sample.frames.iter().map(|frame| *frame as usize).collect();
+    let frames = decode::open_one(video, &context.abort)?.read(&indices)?;
+    (0..frames.count()).map(|at| jpeg_address(&frames, at, PICTURE_WIDTH)).collect()
 }
 
 fn export(args: &ExportArgs, context: &Context) -> anyhow::Result<()> {

@@ -94,6 +94,12 @@ impl<F: Folder> AnnotationFolder<F> {
         Ok(Self { folder, files, options })
     }
 
+    /// The folder itself.
+    #[must_use]
+    pub const fn folder(&self) -> &F {
+        &self.folder
+    }
+
     /// The files' names, sorted.
     #[must_use]
     pub fn files(&self) -> &[String] {

@@ -1,28 +1,35 @@
 //! One annotated video as an HTML page: a timeline of every triplet, the frames that a training step would see with their
 //! boxes, and its texts and negatives. One document without scripts or references, for reading and for finding faults.
 
-use super::graph_sample::GraphSample;
+use super::graph_sample::{GraphSample, SampleTarget};
 use super::label_text::LabelTexts;
-use crate::graph::{Interval, VideoGraph};
+use crate::graph::{BoundingBox, Interval, Track, VideoGraph};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Width of the timeline in pixels.
-const TIMELINE: f64 = 900.0;
-/// Height of a row in pixels.
-const ROW: usize = 18;
+/// Width of the timeline's labels, and of its bars, in its own units (pixels, where the window is as wide).
+const LABELS: f64 = 300.0;
+const BARS: f64 = 840.0;
+/// Height of a row, and of the numbers above the first.
+const ROW: usize = 20;
+const AXIS: usize = 24;
+/// Most frame numbers above the timeline.
+const TICKS: u32 = 12;
+/// Characters of a row's label.
+const LABEL: usize = 44;
 
-/// The page; without a sample, the timeline alone.
+/// The page; without a sample, the timeline alone. `pictures`, a `data:` address for each frame of the sample, or none, are
+/// what the boxes are drawn on.
 #[must_use]
-pub fn page(graph: &VideoGraph, sample: Option<&GraphSample>, texts: &LabelTexts) -> String {
+pub fn page(graph: &VideoGraph, sample: Option<&GraphSample>, pictures: &[String], texts: &LabelTexts) -> String {
     let mut html = String::new();
     let title = escaped(&graph.video_id);
     // Writing to a string cannot fail.
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
-         <style>body{{font:14px sans-serif;margin:2em}}svg{{background:#f6f6f6;margin:4px}}dt{{font-weight:bold}}\
-         .no{{color:#a00}}</style><h1>{title}</h1><p>{} frames of {} x {} pixels at {:.2} a second, {} objects, {} relations</p>",
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\n<style>\n{}</style>\n\
+         <h1>{title}</h1><p>{} frames of {} x {} pixels at {:.2} a second, {} objects, {} relations</p>",
+        include_str!("page.css"),
         graph.frame_count,
         graph.width,
         graph.height,
@@ -32,89 +39,190 @@ pub fn page(graph: &VideoGraph, sample: Option<&GraphSample>, texts: &LabelTexts
     );
     html.push_str(&timeline(graph, sample, texts));
     if let Some(sample) = sample {
-        html.push_str("<h2>Frames of a sample</h2>");
-        for (frame, targets) in sample.frames.iter().zip(&sample.targets) {
-            let _ = write!(html, "<figure style=\"display:inline-block\">{}", boxes(graph, *frame, texts));
-            let _ = write!(html, "<figcaption>frame {frame}, {} triplets</figcaption></figure>", targets.len());
+        html.push_str("<h2>Frames of a sample</h2>\n");
+        if pictures.is_empty() {
+            html.push_str("<p>No video was given or found: boxes without their picture.</p>\n");
         }
+        html.push_str("<div class=\"frames\">\n");
+        for (at, (frame, targets)) in sample.frames.iter().zip(&sample.targets).enumerate() {
+            let picture = pictures.get(at).map(String::as_str);
+            let _ =
+                writeln!(html, "<figure>{}{}</figure>", boxes(graph, *frame, picture, texts), found(*frame, targets));
+        }
+        html.push_str("</div>\n");
         html.push_str(&told(sample));
     }
     html.push_str("</html>\n");
     html
 }
 
-fn timeline(graph: &VideoGraph, sample: Option<&GraphSample>, texts: &LabelTexts) -> String {
-    let mut rows: BTreeMap<String, Vec<Interval>> = BTreeMap::new();
+/// A colour of its own for each of the first tracks: steps of the golden angle.
+fn color(graph: &VideoGraph, tid: u32) -> String {
+    let at = graph.tracks.iter().position(|track| track.tid == tid).unwrap_or(0);
+    format!("hsl({:.0} 65% 40%)", (at as f64 * 137.508) % 360.0)
+}
+
+/// The rows of the timeline: a triplet's name, its subject, its intervals.
+fn rows(graph: &VideoGraph, texts: &LabelTexts) -> Vec<(String, u32, Vec<Interval>)> {
+    let mut rows: BTreeMap<(u32, &str, u32), Vec<Interval>> = BTreeMap::new();
     for relation in &graph.relations {
-        let name = |tid| {
-            let track = graph.track(tid);
-            format!("{} {tid}", track.map_or_else(|| "?".into(), |track| texts.text(&track.category)))
-        };
-        let row = format!("{} {} {}", name(relation.subject), texts.text(&relation.predicate), name(relation.object));
-        rows.entry(row).or_default().push(relation.interval());
+        let triplet = (relation.subject, relation.predicate.as_str(), relation.object);
+        rows.entry(triplet).or_default().push(relation.interval());
     }
-    let scale = TIMELINE / f64::from(graph.frame_count.max(1));
-    let height = rows.len() * ROW;
-    let mut svg = format!("<h2>Timeline</h2><svg width=\"{}\" height=\"{height}\">", TIMELINE + 320.0);
-    for (at, (row, intervals)) in rows.iter().enumerate() {
-        let y = at * ROW;
+    let name = |tid| match graph.track(tid) {
+        Some(track) => called(track, texts),
+        None => format!("? {tid}"),
+    };
+    let named = rows.into_iter().map(|((subject, predicate, object), intervals)| {
+        (format!("{} {} {}", name(subject), texts.text(predicate), name(object)), subject, intervals)
+    });
+    let mut rows: Vec<_> = named.collect();
+    // What begins first stands first: the order in which a viewer sees it.
+    rows.sort_by_key(|(_, _, intervals)| intervals.iter().map(|i| (i.begin, i.end)).min());
+    rows
+}
+
+fn timeline(graph: &VideoGraph, sample: Option<&GraphSample>, texts: &LabelTexts) -> String {
+    let rows = rows(graph, texts);
+    let scale = BARS / f64::from(graph.frame_count.max(1));
+    let height = AXIS + rows.len() * ROW + 4;
+    let width = LABELS + BARS + 12.0;
+    let mut svg = format!("<h2>Timeline</h2>\n<svg class=\"timeline\" viewBox=\"0 0 {width} {height}\">\n");
+    for (at, (name, subject, intervals)) in rows.iter().enumerate() {
+        let y = AXIS + at * ROW;
+        if at % 2 == 0 {
+            let _ = write!(svg, "<rect class=\"band\" x=\"0\" y=\"{y}\" width=\"{width}\" height=\"{ROW}\"/>");
+        }
+        let _ = write!(svg, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">", LABELS - 10.0, y + ROW - 6);
+        let _ = write!(svg, "{}</text>", escaped(&shortened(name)));
         for interval in intervals {
-            let (x, width) = (f64::from(interval.begin) * scale, f64::from(interval.len()) * scale);
+            let (x, width) = (LABELS + f64::from(interval.begin) * scale, f64::from(interval.len()) * scale);
             let _ = write!(
                 svg,
-                "<rect x=\"{x:.1}\" y=\"{}\" width=\"{width:.1}\" height=\"{}\" fill=\"#69c\"><title>{} to {}</title></rect>",
-                y + 2,
-                ROW - 4,
+                "<rect x=\"{x:.1}\" y=\"{}\" width=\"{:.1}\" height=\"{}\" rx=\"2\" fill=\"{}\"><title>{}, frames {} to {}</title></rect>",
+                y + 4,
+                width.max(1.0),
+                ROW - 8,
+                color(graph, *subject),
+                escaped(name),
                 interval.begin,
                 interval.end
             );
         }
-        let _ = write!(svg, "<text x=\"{}\" y=\"{}\">{}</text>", TIMELINE + 8.0, y + ROW - 5, escaped(row));
+        svg.push('\n');
     }
-    for frame in sample.into_iter().flat_map(|sample| &sample.frames) {
-        let x = (f64::from(*frame) + 0.5) * scale;
-        let _ = write!(svg, "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"0\" y2=\"{height}\" stroke=\"#a00\"/>");
-    }
-    svg + "</svg>"
+    svg + &axis(graph, sample, scale, height) + "</svg>\n"
 }
 
-fn boxes(graph: &VideoGraph, frame: u32, texts: &LabelTexts) -> String {
-    let mut svg = format!("<svg width=\"280\" viewBox=\"0 0 {} {}\">", graph.width, graph.height);
-    let font = (graph.height / 16).max(4);
-    for track in &graph.tracks {
-        let Some(b) = track.boxes.get(&frame) else { continue };
+/// Numbers and lines of frames: round ones, and those of the sample.
+fn axis(graph: &VideoGraph, sample: Option<&GraphSample>, scale: f64, height: usize) -> String {
+    let mut svg = String::new();
+    let steps = (0..10).flat_map(|power| [1, 2, 5].map(|first| first * 10_u32.saturating_pow(power)));
+    let step = steps.into_iter().find(|step| graph.frame_count / step <= TICKS).unwrap_or(u32::MAX);
+    for frame in (0..=graph.frame_count).step_by(step as usize) {
+        let x = LABELS + f64::from(frame) * scale;
+        let _ = write!(svg, "<path class=\"grid\" d=\"M{x:.1} {AXIS}V{height}\"/><text class=\"tick\" x=\"{x:.1}\" ");
+        let _ = write!(svg, "y=\"{}\" text-anchor=\"middle\">{frame}</text>", AXIS - 8);
+    }
+    for frame in sample.into_iter().flat_map(|sample| &sample.frames) {
+        let x = LABELS + (f64::from(*frame) + 0.5) * scale;
+        let _ = write!(svg, "<line class=\"drawn\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{AXIS}\" y2=\"{height}\"/>");
+    }
+    svg
+}
+
+/// A frame: its picture, if there is one, and a box with a name for each object seen in it.
+fn boxes(graph: &VideoGraph, frame: u32, picture: Option<&str>, texts: &LabelTexts) -> String {
+    let (width, height) = (graph.width, graph.height);
+    let mut svg = format!("<svg viewBox=\"0 0 {width} {height}\">");
+    if let Some(picture) = picture {
+        // Stretched: boxes are in the annotation's pixels, whatever size the video has by now.
         let _ = write!(
             svg,
-            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"#069\"/>\
-             <text x=\"{}\" y=\"{}\" font-size=\"{font}\">{} {}</text>",
+            "<image href=\"{picture}\" width=\"{width}\" height=\"{height}\" preserveAspectRatio=\"none\"/>"
+        );
+    }
+    let seen = graph.tracks.iter().filter_map(|track| Some((track, track.boxes.get(&frame)?)));
+    // Large boxes first: small ones stay on top.
+    let mut seen: Vec<(&Track, &BoundingBox)> = seen.collect();
+    seen.sort_by(|a, b| area(b.1).total_cmp(&area(a.1)));
+    let stroke = f64::from(width) / 160.0;
+    for (track, b) in &seen {
+        let _ = write!(
+            svg,
+            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{stroke:.2}\"/>",
             b.x0,
             b.y0,
             b.x1 - b.x0,
             b.y1 - b.y0,
-            b.x0,
-            b.y0 + font as f32,
-            escaped(&texts.text(&track.category)),
-            track.tid
+            color(graph, track.tid)
         );
+    }
+    for (track, b) in seen {
+        svg.push_str(&name_tag(graph, track, b, texts));
     }
     svg + "</svg>"
 }
 
+/// An object's name on its colour, at its box's upper left corner and within the frame.
+fn name_tag(graph: &VideoGraph, track: &Track, b: &BoundingBox, texts: &LabelTexts) -> String {
+    let name = called(track, texts);
+    let font = f64::from(graph.width) / 22.0;
+    // Sans-serif letters are a little more than half as wide as high.
+    let (width, height) = ((name.chars().count() as f64 * 0.58 + 0.5) * font, font * 1.25);
+    let x = f64::from(b.x0).min(f64::from(graph.width) - width).max(0.0);
+    let y = f64::from(b.y0).min(f64::from(graph.height) - height).max(0.0);
+    format!(
+        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{}\"/>\
+         <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"{font:.1}\" font-family=\"sans-serif\" fill=\"#fff\">{}</text>",
+        color(graph, track.tid),
+        x + font * 0.25,
+        y + font * 0.95,
+        escaped(&name)
+    )
+}
+
+/// A frame's number and what is to be found in it.
+fn found(frame: u32, targets: &[SampleTarget]) -> String {
+    let plural = if targets.len() == 1 { "" } else { "s" };
+    let mut html = format!("<figcaption>frame {frame}, {} triplet{plural}<ul>", targets.len());
+    for target in targets {
+        let told = format!("{} {} {}", target.subject, target.predicate, target.object);
+        let _ = write!(html, "<li>{}</li>", escaped(&told));
+    }
+    html + "</ul></figcaption>"
+}
+
 fn told(sample: &GraphSample) -> String {
     let texts = &sample.texts;
-    let none = "none can be made".to_owned();
-    let mut html = "<h2>Texts</h2><dl>".to_owned();
+    let mut html = "<h2>Texts</h2>\n<table>\n".to_owned();
     for (what, text, class) in [
-        ("G_O", Some(&texts.positive), "yes"),
-        ("other attributes", texts.attribute.as_ref(), "no"),
-        ("other predicates", texts.predicate.as_ref(), "no"),
-        ("who does it to whom exchanged", texts.active_passive.as_ref(), "no"),
-        ("G_F before G_B", Some(&texts.temporal), "yes"),
-        ("order exchanged", texts.temporal_negative.as_ref(), "no"),
+        ("What holds (G_O)", Some(&texts.positive), "yes"),
+        ("Other attributes", texts.attribute.as_ref(), "no"),
+        ("Other predicates", texts.predicate.as_ref(), "no"),
+        ("Who does it to whom exchanged", texts.active_passive.as_ref(), "no"),
+        ("First G_F, then G_B", Some(&texts.temporal), "yes"),
+        ("Order exchanged", texts.temporal_negative.as_ref(), "no"),
     ] {
-        let _ = write!(html, "<dt>{what}</dt><dd class=\"{class}\">{}</dd>", escaped(text.unwrap_or(&none)));
+        let (class, text) = text.map_or(("none", "none can be made"), |text| (class, text.as_str()));
+        let _ = writeln!(html, "<tr class=\"{class}\"><th>{what}</th><td>{}</td></tr>", escaped(text));
     }
-    html + "</dl>"
+    html + "</table>\n"
+}
+
+fn called(track: &Track, texts: &LabelTexts) -> String {
+    format!("{} {}", texts.text(&track.category), track.tid)
+}
+
+fn area(b: &BoundingBox) -> f32 {
+    (b.x1 - b.x0) * (b.y1 - b.y0)
+}
+
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(LABEL) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
 }
 
 /// Text for HTML and SVG, within elements and attributes.
@@ -138,15 +246,30 @@ mod tests {
             .next()
             .unwrap();
         graph.video_id = "<script>\"".to_owned();
-        let html = page(&graph, Some(&sample), &rules.texts);
+        let html = page(&graph, Some(&sample), &[], &rules.texts);
         assert!(!html.contains("<script>") && html.contains("&lt;script&gt;&quot;"));
         assert_eq!(html.matches("<title>").count(), graph.relations.len() + 1);
-        assert_eq!(html.matches("<figure").count(), 8);
-        assert_eq!(html.matches("<line").count(), 8);
-        assert!(html.contains(&format!("<dd class=\"yes\">{}</dd>", sample.texts.positive)));
+        assert_eq!(html.matches("<figure>").count(), 8);
+        assert_eq!(html.matches("class=\"drawn\"").count(), 8);
+        assert_eq!(html.matches("<li>").count(), sample.targets.iter().flatten().count());
+        let row = |class: &str, text: &str| {
+            html.lines().any(|l| l.starts_with(&format!("<tr class=\"{class}\">")) && l.contains(text))
+        };
+        assert!(row("yes", &sample.texts.positive) && row("yes", &sample.texts.temporal));
         for text in sample.texts.predicate.iter().chain(&sample.texts.temporal_negative) {
-            assert!(html.contains(&format!("<dd class=\"no\">{text}</dd>")));
+            assert!(row("no", text), "{text}");
         }
-        assert!(!page(&graph, None, &rules.texts).contains("<h2>Texts"));
+        assert!(html.contains("without their picture") && !html.contains("<image"));
+        let pictures: Vec<String> = (0..8).map(|at| format!("data:image/jpeg;base64,{at}")).collect();
+        let html = page(&graph, Some(&sample), &pictures, &rules.texts);
+        assert!(pictures.iter().all(|picture| html.contains(&format!("<image href=\"{picture}\""))));
+        assert!(!html.contains("without their picture"));
+        assert!(!page(&graph, None, &[], &rules.texts).contains("<h2>Texts"));
+    }
+
+    #[test]
+    fn labels_are_cut_between_characters() {
+        assert_eq!(shortened(&"ä".repeat(LABEL)), "ä".repeat(LABEL));
+        assert_eq!(shortened(&"ä".repeat(LABEL + 1)), format!("{}…", "ä".repeat(LABEL)));
     }
 }

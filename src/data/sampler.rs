@@ -46,6 +46,15 @@ impl GraphIndex {
     }
 }
 
+/// A batch before anything of it is read: what takes part, each with the seed of what is drawn of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchPlan {
+    /// Pairs.
+    pub pairs: Vec<(VideoText, u64)>,
+    /// Annotation files.
+    pub graphs: Vec<(String, u64)>,
+}
+
 /// A batch of training: pairs for the contrastive loss, annotated videos for the two branches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
@@ -103,27 +112,57 @@ impl BatchSampler {
         orders.into_iter().filter_map(|(order, at)| Some((order.as_mut()?, at))).try_for_each(|(o, at)| o.resume(at))
     }
 
-    /// The next batch: each annotation file is read, its sample drawn, and its graph dropped.
-    ///
-    /// # Errors
-    /// Those of reading a file that the index had read; [`Error::InvalidInput`] where a file has changed since and has no
-    /// (F, B, O) any more.
-    pub async fn batch<F: Folder>(&mut self, folder: &AnnotationFolder<F>, rules: &SampleRules) -> Result<Batch> {
+    /// Pairs and annotated videos of a batch.
+    #[must_use]
+    pub const fn sizes(&self) -> (usize, usize) {
+        self.sizes
+    }
+
+    /// Pairs and annotated videos that it draws from, kinds without a share left out.
+    #[must_use]
+    pub const fn members(&self) -> usize {
+        let (pairs, graphs) = self.sizes;
+        (if pairs > 0 { self.pairs.len() } else { 0 }) + (if graphs > 0 { self.files.len() } else { 0 })
+    }
+
+    /// Names what the next batch is made of, and goes on past it.
+    pub fn plan(&mut self) -> BatchPlan {
         let turns = |order: &mut Option<SeededOrder>, count| -> Vec<Turn> {
             order.iter_mut().flat_map(|order| (0..count).map(|_| order.advance()).collect::<Vec<_>>()).collect()
         };
         let pairs = turns(&mut self.pair_order, self.sizes.0).into_iter();
         let pairs = pairs.map(|turn| (self.pairs[turn.index].clone(), turn.seed)).collect();
-        let mut graphs = Vec::with_capacity(self.sizes.1);
-        for Turn { index, seed } in turns(&mut self.graph_order, self.sizes.1) {
-            let file = &self.files[index];
-            let graph = folder.read(file).await?.graph;
-            graphs.push(GraphSample::draw(&graph, rules, seed).ok_or_else(|| {
-                let reason = "no two of its graphs are spanned by a third; index the folder again".to_owned();
-                Error::InvalidInput { what: file.clone(), reason }
-            })?);
+        let graphs = turns(&mut self.graph_order, self.sizes.1).into_iter();
+        let graphs = graphs.map(|turn| (self.files[turn.index].clone(), turn.seed)).collect();
+        BatchPlan { pairs, graphs }
+    }
+
+    /// The next batch: each annotation file is read, its sample drawn, and its graph dropped.
+    ///
+    /// # Errors
+    /// Those of [`AnnotationFolder::sample`].
+    pub async fn batch<F: Folder>(&mut self, folder: &AnnotationFolder<F>, rules: &SampleRules) -> Result<Batch> {
+        let BatchPlan { pairs, graphs: files } = self.plan();
+        let mut graphs = Vec::with_capacity(files.len());
+        for (file, seed) in files {
+            graphs.push(folder.sample(&file, rules, seed).await?);
         }
         Ok(Batch { pairs, graphs })
+    }
+}
+
+impl<F: Folder> AnnotationFolder<F> {
+    /// Reads a file and draws a sample of it.
+    ///
+    /// # Errors
+    /// Those of [`AnnotationFolder::read`]; [`Error::InvalidInput`] for a video without an (F, B, O): an index names none,
+    /// so that the file has changed since.
+    pub async fn sample(&self, file: &str, rules: &SampleRules, seed: u64) -> Result<GraphSample> {
+        let graph = self.read(file).await?.graph;
+        GraphSample::draw(&graph, rules, seed).ok_or_else(|| {
+            let reason = "no two of its graphs are spanned by a third; index the folder again".to_owned();
+            Error::InvalidInput { what: file.to_owned(), reason }
+        })
     }
 }
 

@@ -45,6 +45,21 @@ pub fn open(path: &Path, abort: &Abort) -> Result<Vec<Clip>> {
     Ok(vec![Box::new(VideoFile::open(path, abort)?)])
 }
 
+/// As [`open`], of a path that holds one clip.
+///
+/// # Errors
+/// Those of [`open`], and [`Error::InvalidInput`] where it holds several.
+pub fn open_one(path: &Path, abort: &Abort) -> Result<Clip> {
+    let mut clips = open(path, abort)?;
+    match (clips.pop(), clips.len()) {
+        (Some(clip), 0) => Ok(clip),
+        (_, others) => {
+            let reason = format!("it holds {} clips; needed is a video, which is one", others + 1);
+            Err(Error::InvalidInput { what: path.display().to_string(), reason })
+        }
+    }
+}
+
 /// Whether the file begins as safetensors do: the length of a JSON object, then that object. A file that is cut short
 /// inside of it still counts, by its name.
 fn is_safetensors(path: &Path, size: u64) -> Result<bool> {

@@ -8,9 +8,7 @@ fn video(name: &str) -> PathBuf {
 }
 
 fn open_one(path: &Path) -> Clip {
-    let mut clips = open(path, &Abort::default()).unwrap();
-    assert_eq!(clips.len(), 1);
-    clips.remove(0)
+    super::open_one(path, &Abort::default()).unwrap()
 }
 
 fn failure(path: &Path) -> Error {
@@ -222,6 +220,7 @@ fn a_tensor_file_holds_one_clip_or_a_batch() {
     let mut clips = open(&path, &Abort::default()).unwrap();
     assert_eq!(clips.len(), 2);
     assert_eq!(clips[1].read(&[0]).unwrap().data, bytes[72..90]);
+    assert_eq!(super::open_one(&path, &Abort::default()).err().unwrap().code(), "invalid-input");
     assert_eq!(clips[0].info().fps, None);
 
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/viclip_tiny/inputs.safetensors");

@@ -1,0 +1,262 @@
+//! One clip of a batch: found, decoded, resized. A clip follows from its order alone.
+
+use super::cache::{FrameCache, VideoKey};
+use crate::config::{PreprocessConfig, ResizeRule, SamplingRule};
+use crate::data::find_video::{find_video, find_video_near};
+use crate::data::folder::AnnotationFolder;
+use crate::data::graph_sample::{GraphSample, SampleRules};
+use crate::data::pairs::VideoText;
+use crate::error::{Error, Result};
+use crate::event::Abort;
+use crate::platform::block_on;
+use crate::source::{DiskFolder, Folder as _};
+use crate::video::decode::{self, Clip};
+use crate::video::preprocess::resized;
+use crate::video::sampling::frame_indices;
+use crate::video::{Frames, VideoInfo};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How a video is opened.
+type OpenClip = dyn Fn(&Path, &Abort) -> Result<Clip> + Send + Sync;
+
+/// Annotated videos on disk.
+#[derive(Debug, Clone)]
+pub struct AnnotatedVideos {
+    /// The annotations.
+    pub annotations: AnnotationFolder<DiskFolder>,
+    /// The folder of the videos ([`find_video`]); `None` for where data sets keep them ([`find_video_near`]).
+    pub videos: Option<PathBuf>,
+    /// How samples are drawn.
+    pub rules: SampleRules,
+}
+
+/// Reads clips for training: which frames, from where, how large.
+#[derive(Clone)]
+pub struct ClipLoader {
+    preprocess: PreprocessConfig,
+    graphs: Option<AnnotatedVideos>,
+    pairs: Option<PathBuf>,
+    cache: Option<Arc<FrameCache>>,
+    open: Arc<OpenClip>,
+}
+
+/// What one clip of a batch is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ClipOrder {
+    /// A pair, and the seed of its frames.
+    Pair(VideoText, u64),
+    /// An annotation file, and the seed of its sample.
+    Graph(String, u64),
+}
+
+/// A clip that was read.
+#[derive(Debug)]
+pub(super) enum LoadedClip {
+    /// Of a pair.
+    Pair(VideoText, Frames),
+    /// Of an annotated video.
+    Graph(Box<GraphSample>, Frames),
+}
+
+impl ClipOrder {
+    /// What it is called in reports.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Pair(text, _) => &text.video,
+            Self::Graph(file, _) => file,
+        }
+    }
+}
+
+impl std::fmt::Debug for ClipLoader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { preprocess, graphs, pairs, cache, open: _ } = self;
+        f.debug_struct("ClipLoader")
+            .field("preprocess", preprocess)
+            .field("graphs", graphs)
+            .field("pairs", pairs)
+            .field("cache", cache)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ClipLoader {
+    /// Clips for a model with this preprocessing. [`PreprocessConfig::sampling`] says which frames of a pair's video are
+    /// used: [`SamplingRule::Rand`] is the rule of training.
+    ///
+    /// # Errors
+    /// Those of [`PreprocessConfig::validate`]; [`Error::InvalidConfig`] for [`SamplingRule::Velociti`], whose clips are of
+    /// different lengths.
+    pub fn new(preprocess: PreprocessConfig) -> Result<Self> {
+        preprocess.validate()?;
+        if preprocess.sampling == SamplingRule::Velociti {
+            let expected = "a rule that gives every clip as many frames: rand, middle or demo".to_owned();
+            return Err(Error::InvalidConfig { field: "sampling", value: preprocess.sampling.to_string(), expected });
+        }
+        Ok(Self { preprocess, graphs: None, pairs: None, cache: None, open: Arc::new(decode::open_one) })
+    }
+
+    /// With annotated videos.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] for a resize rule that cuts off part of the frame: the boxes of the targets would not fit.
+    pub fn with_graphs(mut self, graphs: AnnotatedVideos) -> Result<Self> {
+        if self.preprocess.resize == ResizeRule::PillowBicubicCrop {
+            let expected = "a rule that keeps the whole frame, as the boxes of scene graphs need it".to_owned();
+            return Err(Error::InvalidConfig { field: "resize", value: self.preprocess.resize.to_string(), expected });
+        }
+        self.graphs = Some(graphs);
+        Ok(self)
+    }
+
+    /// With pairs, whose paths are relative to `folder`.
+    #[must_use]
+    pub fn with_pairs(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.pairs = Some(folder.into());
+        self
+    }
+
+    /// With a cache of frames.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Arc<FrameCache>) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// With another decoder than [`decode::open_one`]; the flag asks a decoding to stop.
+    #[must_use]
+    pub fn with_decoder(mut self, open: impl Fn(&Path, &Abort) -> Result<Clip> + Send + Sync + 'static) -> Self {
+        self.open = Arc::new(open);
+        self
+    }
+
+    /// The cache, if it has one.
+    #[must_use]
+    pub fn cache(&self) -> Option<&FrameCache> {
+        self.cache.as_deref()
+    }
+
+    /// Whether it can read batches of this many pairs and annotated videos.
+    pub(super) fn check(&self, (pairs, graphs): (usize, usize)) -> Result<()> {
+        let missing = match (self.pairs.is_none() && pairs > 0, self.graphs.is_none() && graphs > 0) {
+            (true, _) => "pairs, but not where their videos are",
+            (_, true) => "annotated videos, but not where they are",
+            _ => return Ok(()),
+        };
+        Err(Error::InvalidInput { what: "batches".to_owned(), reason: format!("they have {missing}") })
+    }
+
+    /// Frames of a pair's clip.
+    pub(super) const fn pair_frames(&self) -> usize {
+        self.preprocess.frames
+    }
+
+    /// Frames of an annotated video's clip.
+    pub(super) fn graph_frames(&self) -> usize {
+        self.graphs.as_ref().map_or(0, |graphs| graphs.rules.frames)
+    }
+
+    /// Side of a frame in pixels.
+    pub(super) const fn size(&self) -> usize {
+        self.preprocess.image_size
+    }
+
+    /// Reads a clip.
+    pub(super) fn load(&self, order: ClipOrder, abort: &Abort) -> Result<LoadedClip> {
+        abort.check()?;
+        match order {
+            ClipOrder::Pair(text, seed) => {
+                let folder = self.pairs.as_deref().unwrap_or_else(|| Path::new(""));
+                let mut video = Video::new(self, folder.join(&text.video), abort)?;
+                let indices = frame_indices(self.preprocess.sampling, &video.info()?, self.preprocess.frames, seed)?;
+                Ok(LoadedClip::Pair(text, video.frames(&indices)?))
+            }
+            ClipOrder::Graph(file, seed) => {
+                let graphs = self.graphs.as_ref().ok_or_else(|| no_video("no folder", &file))?;
+                let sample = block_on(graphs.annotations.sample(&file, &graphs.rules, seed))?;
+                let path = graphs.video(&file)?;
+                let indices: Vec<usize> = sample.frames.iter().map(|frame| *frame as usize).collect();
+                let frames = Video::new(self, path, abort)?.frames(&indices)?;
+                Ok(LoadedClip::Graph(Box::new(sample), frames))
+            }
+        }
+    }
+}
+
+impl AnnotatedVideos {
+    /// The video of an annotation file.
+    fn video(&self, file: &str) -> Result<PathBuf> {
+        let annotations = self.annotations.folder();
+        let (found, folder) = match &self.videos {
+            Some(videos) => (find_video(videos, file), videos.display().to_string()),
+            None => (find_video_near(annotations, file), format!("{} and what is beside it", annotations.name())),
+        };
+        found.ok_or_else(|| no_video(&folder, file))
+    }
+}
+
+fn no_video(folder: &str, file: &str) -> Error {
+    let advice = "no video of that name is there (.mp4, .webm, …, or a folder of images)".to_owned();
+    Error::MissingFile { folder: folder.to_owned(), file: file.trim_end_matches(".json").to_owned(), advice }
+}
+
+/// One video: opened once at most, and not at all where the cache has what is asked for.
+struct Video<'a> {
+    loader: &'a ClipLoader,
+    path: PathBuf,
+    cached: Option<(&'a FrameCache, VideoKey)>,
+    clip: Option<Clip>,
+    abort: &'a Abort,
+}
+
+impl<'a> Video<'a> {
+    fn new(loader: &'a ClipLoader, path: PathBuf, abort: &'a Abort) -> Result<Self> {
+        let cached = loader.cache().map(|cache| VideoKey::of(&path).map(|key| (cache, key))).transpose()?;
+        Ok(Self { loader, path, cached, clip: None, abort })
+    }
+
+    fn clip(&mut self) -> Result<&mut Clip> {
+        let opened = match self.clip.take() {
+            Some(clip) => clip,
+            None => (self.loader.open)(&self.path, self.abort)?,
+        };
+        Ok(self.clip.insert(opened))
+    }
+
+    fn info(&mut self) -> Result<VideoInfo> {
+        if let Some(info) = self.cached.as_ref().and_then(|(cache, key)| cache.info(key)) {
+            return Ok(info);
+        }
+        let info = self.clip()?.info();
+        if let Some((cache, key)) = &self.cached {
+            cache.put_info(key, info);
+        }
+        Ok(info)
+    }
+
+    /// The frames at `indices`, resized: `[frames, size, size, 3]`.
+    fn frames(&mut self, indices: &[usize]) -> Result<Frames> {
+        let config = &self.loader.preprocess;
+        let (rule, size) = (config.resize, config.image_size);
+        let mut found: BTreeMap<usize, Option<Vec<u8>>> = indices.iter().map(|index| (*index, None)).collect();
+        if let Some((cache, key)) = &self.cached {
+            found.iter_mut().for_each(|(index, frame)| *frame = cache.frame(key, *index, rule, size));
+        }
+        let missing: Vec<usize> = found.iter().filter(|(_, frame)| frame.is_none()).map(|(index, _)| *index).collect();
+        if !missing.is_empty() {
+            let decoded = resized(&self.clip()?.read(&missing)?, config);
+            for (at, index) in missing.into_iter().enumerate() {
+                if let Some((cache, key)) = &self.cached {
+                    cache.put_frame(key, index, rule, size, decoded.frame(at));
+                }
+                found.insert(index, Some(decoded.frame(at).to_vec()));
+            }
+        }
+        let mut data = Vec::with_capacity(indices.len() * size * size * 3);
+        let frames = indices.iter().filter_map(|index| found.get(index)?.as_deref());
+        frames.for_each(|frame| data.extend_from_slice(frame));
+        Frames::new(size, size, data)
+    }
+}

@@ -1,0 +1,85 @@
+//! The paper's settings for the two models that it fine-tunes, as TOML documents to lay over the defaults.
+
+use crate::error::{Error, Result};
+
+/// Every preset: its name and its document.
+pub const PRESETS: [(&str, &str); 2] = [
+    ("viclip-b16-sgcr", include_str!("presets/viclip-b16-sgcr.toml")),
+    ("internvideo2-1b-sgcr", include_str!("presets/internvideo2-1b-sgcr.toml")),
+];
+
+/// The document of a preset, comments included.
+///
+/// # Errors
+/// [`Error::UnknownName`].
+pub fn preset(name: &str) -> Result<&'static str> {
+    let found = PRESETS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
+    found.ok_or_else(|| Error::UnknownName {
+        kind: "preset",
+        name: name.to_owned(),
+        known: PRESETS.map(|(known, _)| known).join(", "),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{LoraTowers, SceneTokensVariant};
+    use crate::data::BatchShares;
+    use crate::loss::Reduction;
+    use crate::train::TrainConfig;
+
+    /// Every field that the document leaves out keeps its default; one that does not exist is an error.
+    fn read(name: &str) -> TrainConfig {
+        let config: TrainConfig = toml::from_str(preset(name).unwrap()).unwrap();
+        config.validate().unwrap();
+        config
+    }
+
+    #[test]
+    fn viclip_is_the_papers() {
+        let config = read("viclip-b16-sgcr");
+        assert_eq!((config.batch, config.scenes), BatchShares::VICLIP.split(128).unwrap());
+        assert_eq!((config.scene_tokens.tokens, config.objective.alpha), (12, 0.1));
+        // B.3: M = 196 patches, T' = 8 frames, d_p = 768; S' / M is under 0.063.
+        let vision = config.model(4).vision;
+        assert_eq!((vision.patches(), vision.frames, vision.width, vision.layers), (196, 8, 768, 12));
+        assert!(config.scene_tokens.tokens as f64 / vision.patches() as f64 <= 0.063);
+        // 10 epochs of 32,000 pairs and 9,000 annotated videos.
+        assert_eq!(config.steps, (41_000.0_f64 * 10.0 / 128.0).round() as usize);
+    }
+
+    #[test]
+    fn internvideo2_is_the_papers() {
+        let config = read("internvideo2-1b-sgcr");
+        assert_eq!((config.batch, config.scenes), BatchShares::INTERNVIDEO2.split(18).unwrap());
+        assert_eq!((config.scene_tokens.tokens, config.objective.alpha), (16, 1.0));
+        let vision = config.model(4).vision;
+        assert_eq!((vision.patches(), vision.frames, vision.width, vision.layers), (256, 4, 1408, 40));
+        assert!(config.scene_tokens.tokens as f64 / vision.patches() as f64 <= 0.063);
+        assert_eq!(config.steps, (41_000.0_f64 * 10.0 / 18.0).round() as usize);
+    }
+
+    #[test]
+    fn what_both_share() {
+        for (name, _) in PRESETS {
+            let config = read(name);
+            assert_eq!((config.learning_rate, config.weight_decay), (2e-7, 0.2));
+            let lora = config.lora.as_ref().unwrap();
+            assert_eq!((lora.rank, lora.alpha, lora.dropout, lora.towers), (8, 16.0, 0.05, LoraTowers::Vision));
+            // A.5 and equation 7; the sum of both directions is equation 2.
+            let objective = &config.objective;
+            assert!(objective.text_branch && objective.visual_branch && objective.reduction == Reduction::Sum);
+            let scene = objective.scene;
+            assert_eq!((scene.class_weight, scene.l1_weight, scene.giou_weight), (1.0 / 3.0, 5.0, 2.0));
+            assert_eq!(config.scene_tokens.variant, SceneTokensVariant::Literal);
+            assert!(!config.train_temperature && !config.masks(0) && config.near_misses == 0);
+        }
+    }
+
+    #[test]
+    fn another_name_is_refused() {
+        let told = preset("viclip").unwrap_err().to_string();
+        assert!(told.contains("viclip-b16-sgcr, internvideo2-1b-sgcr"), "{told}");
+    }
+}
