@@ -337,6 +337,8 @@ fn world_eval_measures_kinds_retrieval_and_grounding() {
     assert_eq!(grounding["attention"].as_array().unwrap().len(), 2);
     let table = succeed(&args);
     assert!(table.contains("| text to video |") && table.contains("| pairs of boxes |"), "{table}");
+}
+
 #[test]
 fn a_page_shows_the_frames_of_its_video() {
     let folder = tempfile::tempdir().unwrap();

@@ -170,8 +170,16 @@ impl Best {
     }
 }
 
-/// A fresh trainer and log, or those of the checkpoint.
-fn start(options: &RunOptions<'_>, device: &Device, events: &mut impl Events, abort: &Abort) -> Result<(Trainer, Log)> {
+/// A run that is ready to take steps.
+struct Started {
+    trainer: Trainer,
+    log: Log,
+    record: RunFolder,
+    curves: EventWriter,
+}
+
+/// A fresh run, or the one of the checkpoint.
+fn start(options: &RunOptions<'_>, device: &Device, events: &mut impl Events, abort: &Abort) -> Result<Started> {
     let RunOptions { config, base, output, resume } = *options;
     let refuse = |reason: String| Error::InvalidInput { what: format!("output {}", output.display()), reason };
     let path = output.join(CHECKPOINT_FILE);

@@ -11,7 +11,7 @@ use sgcr::platform::block_on;
 use sgcr::train::{Batch, StepInputs, TextRows, TrainConfig, Trainer, draw_batch};
 
 /// Steps after which it must know the batch.
-const STEPS: usize = 250;
+const STEPS: usize = 400;
 
 fn config() -> TrainConfig {
     let scene_tokens = SceneTokensConfig {
