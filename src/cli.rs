@@ -4,6 +4,7 @@
 
 mod convert;
 mod embed;
+mod explain;
 mod graph;
 mod input;
 mod inspect;
@@ -33,6 +34,7 @@ struct Cli {
 const HELP: &str = "Examples:
   sgcr score --video clip.mp4 --text \"a dog chases a cat\" \"a cat chases a dog\"
   sgcr embed --video a.mp4 b.mp4 --text \"a dog\" --output embeddings.safetensors
+  sgcr explain --model models/sgcr --video clip.mp4 --entities dog,cat --predicates chase,bite --output out
   sgcr convert --checkpoint ViClip-InternVid-10M-FLT.pth --output models/viclip-b16
   sgcr world write --seed 7 --output clips
   sgcr graph stats clips
@@ -46,6 +48,7 @@ Messages of the program itself: set SGCR_LOG=debug.";
 enum Verb {
     Score(score::ScoreArgs),
     Embed(embed::EmbedArgs),
+    Explain(explain::ExplainArgs),
     Convert(convert::ConvertArgs),
     Inspect(inspect::InspectArgs),
     Train(train::TrainArgs),
@@ -98,6 +101,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<()> {
     match cli.verb {
         Verb::Score(args) => score::run(&args, &context),
         Verb::Embed(args) => embed::run(&args, &context),
+        Verb::Explain(args) => explain::run(&args, &context),
         Verb::Convert(args) => convert::run(&args, &context),
         Verb::Inspect(args) => inspect::run(&args, &context),
         Verb::Train(args) => train::run(&args, &context),

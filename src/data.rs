@@ -55,7 +55,7 @@ pub use label_text::LabelTexts;
 pub use meaning::entails;
 pub use negatives::{Negatives, WordTable};
 pub use order::{Position, SeededOrder, Turn, sample_seed};
-pub use page::page;
+pub use page::{escaped, page};
 pub use pairs::{BatchShares, VideoText, video_texts};
 pub use report::{ReadReport, Skipped, Traps};
 pub use sampler::{Batch, BatchPlan, BatchPosition, BatchSampler, GraphIndex};

@@ -235,6 +235,14 @@ pub enum Error {
         /// How to get it.
         advice: String,
     },
+    /// The model has no scene-graph tokens, so there are no triplets to read.
+    #[error(
+        "this {model_type} model has no scene-graph tokens to read triplets from; open an SGCR-Vid model (config.json: scene_tokens.variant \"literal\" or \"block\")"
+    )]
+    NoSceneTokens {
+        /// The encoder pair, as `config.json` names it.
+        model_type: String,
+    },
     /// The user asked to stop.
     #[error("stopped on request")]
     Aborted,
@@ -270,6 +278,7 @@ impl Error {
             Self::SelfTest { .. } => "self-test",
             Self::InvalidInput { .. } => "invalid-input",
             Self::NotBuilt { .. } => "not-built",
+            Self::NoSceneTokens { .. } => "no-scene-tokens",
             Self::Aborted => "aborted",
         }
     }

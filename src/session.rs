@@ -6,21 +6,27 @@
 
 mod dtype;
 mod encode;
+mod explain;
 mod score;
 mod self_test;
 
 crate::source::native_only! {
     mod convert;
+    mod explain_page;
+    mod explain_write;
 
     pub use convert::{convert_checkpoint, verify_folder};
+    pub use explain_write::write_explanation;
 }
 
 pub use encode::ClipOptions;
+pub use explain::{ExplainedEntity, ExplainedFrame, ExplainedLabel, ExplainedTriplet, Explanation};
 pub use score::{CaptionScore, Scores};
 pub use self_test::{SELF_TEST_TOLERANCE, self_test};
 
 use crate::config::{Dtype, ModelConfig, PreprocessConfig};
 use crate::error::{Error, Result};
+use crate::eval::WorldEvaluation;
 use crate::event::{Abort, Events};
 use crate::model::VideoTextModel;
 use crate::platform::ComputeDevice;
@@ -111,6 +117,20 @@ impl Session {
     #[must_use]
     pub const fn device(&self) -> &ComputeDevice {
         &self.device
+    }
+
+    /// Itself as what the measures on the generated world take.
+    ///
+    /// # Errors
+    /// [`Error::MissingFile`] for a folder that came without a tokenizer.
+    pub fn world_evaluation(&self) -> Result<WorldEvaluation<'_>> {
+        let tokenizer = self.tokenizer()?;
+        Ok(WorldEvaluation {
+            model: &self.model,
+            tokenizer,
+            preprocess: &self.preprocess,
+            device: self.device.device(),
+        })
     }
 
     /// burn's name of the number type it computes in.

@@ -8,6 +8,7 @@ pub mod decode;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod encode;
 mod memory;
+pub mod paint;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod picture;
 pub mod preprocess;

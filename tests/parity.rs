@@ -6,15 +6,16 @@ mod support;
 mod training;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use sgcr::config::{Dtype, ModelConfig};
+use sgcr::config::{CaptionCleaning, Dtype, ModelConfig};
 use sgcr::error::Error;
+use sgcr::eval::{Choice, SceneLabels, SceneReader};
 use sgcr::event::{Abort, Silent};
 use sgcr::model::viclip::Viclip;
 use sgcr::model::{VideoOptions, VideoTextModel, cosines, unit};
 use sgcr::platform::{ComputeDevice, block_on};
 use sgcr::session::Session;
 use sgcr::source::DiskFolder;
-use sgcr::text::word_level_json;
+use sgcr::text::{Tokenizer, word_level_json};
 use std::collections::BTreeMap;
 use support::{Stored, assert_close, config, load, prng, read, test_device};
 
@@ -350,6 +351,71 @@ fn shared_scene_tokens_by_bare_attention() {
 #[test]
 fn scene_tokens_of_each_frame_by_residual_blocks() {
     scene_tokens("sgcr_block", 2e-4);
+}
+
+/// Rows of ids between start and end, as words of a vocabulary that calls id 7 "w7".
+fn as_words(ids: &Stored) -> Vec<String> {
+    let end = ids.floats.iter().copied().fold(0.0, f32::max);
+    let rows = ids.floats.chunks(ids.shape[1]).map(|row| {
+        let said = row[1..].iter().take_while(|id| **id != end).map(|id| format!("w{id}"));
+        said.collect::<Vec<_>>().join(" ")
+    });
+    rows.collect()
+}
+
+/// The chosen labels are the largest of the reference's softmax, and as likely as there.
+fn assert_chosen(what: &str, got: &[Choice<'_>], labels: &[String], logits: &Stored, tolerance: f64) {
+    let classes = labels.len() + 1;
+    assert_eq!(logits.floats.len(), got.len() * classes, "{what}");
+    for (at, (choice, logits)) in got.iter().zip(logits.floats.chunks(classes)).enumerate() {
+        let sum: f64 = logits.iter().map(|logit| f64::from(*logit).exp()).sum();
+        let probabilities: Vec<f64> = logits.iter().map(|logit| f64::from(*logit).exp() / sum).collect();
+        let label = labels.iter().position(|label| label == choice.label).unwrap();
+        let best = probabilities[..labels.len()].iter().copied().fold(0.0, f64::max);
+        for (got, expected) in [(choice.probability, best), (choice.none, probabilities[labels.len()])] {
+            assert!((f64::from(got) - expected).abs() < tolerance, "{what} {at}: {got} instead of {expected}");
+        }
+        assert!(best - probabilities[label] < tolerance, "{what} {at}: \"{}\" is not the likeliest", choice.label);
+    }
+}
+
+/// SG tokens in words: the labels' texts go through a tokenizer and the text encoder here, as ids there.
+#[test]
+fn triplets_in_words_are_the_references() {
+    for (name, atol) in [("sgcr_literal", 5e-5), ("sgcr_block", 2e-4)] {
+        let device = test_device();
+        let (config, weights) = merged(name);
+        let model = load(&config, &weights, &device);
+        let inputs = read(&format!("{name}/inputs.safetensors"));
+        let expected = read(&format!("{name}/expected.safetensors"));
+        let words: Vec<String> = (2..config.text.vocab_size - 2).map(|id| format!("w{id}")).collect();
+        let json = word_level_json(&words);
+        let (cleaning, context) = (CaptionCleaning::Plain, config.text.context_length);
+        let tokenizer = Tokenizer::from_json(json.as_bytes(), "tokenizer.json", cleaning, context).unwrap();
+        let labels = SceneLabels::new(as_words(&inputs["entity_ids"]), as_words(&inputs["predicate_ids"])).unwrap();
+        let reader = SceneReader::new(&model, &tokenizer, &labels, &device).unwrap();
+        let pixels = inputs["sg_px"].tensor(&device);
+        let z_bar = model.encode_video(pixels, &VideoOptions::default()).unwrap().scene.unwrap();
+        let triplets = reader.triplets(&support::floats(reader.numbers(z_bar)));
+
+        // The tolerance of embeddings, scaled as cosines are; a probability moves by a quarter of its logit at most.
+        let tolerance = f64::from(atol / support::floats(model.temperature())[0]);
+        let subjects: Vec<_> = triplets.iter().map(|triplet| triplet.subject).collect();
+        let predicates: Vec<_> = triplets.iter().map(|triplet| triplet.predicate).collect();
+        let objects: Vec<_> = triplets.iter().map(|triplet| triplet.object).collect();
+        assert_chosen("subjects", &subjects, labels.entities(), &expected["heads.logit_s"], tolerance);
+        assert_chosen("predicates", &predicates, labels.predicates(), &expected["heads.logit_p"], tolerance);
+        assert_chosen("objects", &objects, labels.entities(), &expected["heads.logit_o"], tolerance);
+        let boxes = |pick: &dyn Fn(usize) -> [f32; 4]| (0..triplets.len()).flat_map(pick).collect::<Vec<f32>>();
+        for (what, got) in [
+            ("heads.box_s", boxes(&|at| triplets[at].subject_box)),
+            ("heads.box_o", boxes(&|at| triplets[at].object_box)),
+        ] {
+            let worst = got.iter().zip(&expected[what].floats).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert_eq!(got.len(), expected[what].floats.len());
+            assert!(worst <= atol, "{name} {what}: off by {worst:e}");
+        }
+    }
 }
 
 #[test]

@@ -30,6 +30,7 @@ export type ErrorCode =
   | "self-test"
   | "invalid-input"
   | "not-built"
+  | "no-scene-tokens"
   | "aborted"
   | "unsupported-video"
   | "disposed"

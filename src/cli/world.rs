@@ -2,7 +2,6 @@
 
 use super::input::ModelArgs;
 use super::{Context, output};
-use crate::eval::WorldEvaluation;
 use crate::event::{Abort, Event, Events as _};
 use crate::platform::{block_on, write_beside};
 use crate::video::encode::{self, Codec};
@@ -48,7 +47,8 @@ struct WriteArgs {
     format: String,
 }
 
-/// Prints a model's accuracy on each kind of near miss over fresh clips.
+/// Prints a model's accuracy on each kind of near miss over fresh clips, how well it finds each clip by its caption among
+/// them, and, with scene-graph tokens, how many of the clips' triplets these find.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sgcr world eval
@@ -117,18 +117,32 @@ fn write_clip(seed: u64, folder: &Path, format: &str, abort: &Abort) -> anyhow::
 
 fn evaluate(args: &EvalArgs, context: &Context) -> anyhow::Result<()> {
     let session = args.model.open(context)?;
-    let evaluation = WorldEvaluation {
-        model: session.model(),
-        tokenizer: session.tokenizer()?,
-        preprocess: session.preprocess(),
-        device: session.device().device(),
-    };
+    let evaluation = session.world_evaluation()?;
+    let has_scene_tokens = session.model().scene_tokens().is_some();
+    let (split, clips, abort) = (args.split, 0..args.clips, &context.abort);
     let mut bars = context.bars();
-    let table = block_on(evaluation.near_misses(args.split, 0..args.clips, &mut bars, &context.abort))?;
+    let (kinds, retrieval, grounding) = block_on(async {
+        let kinds = evaluation.near_misses(split, clips.clone(), &mut bars, abort).await?;
+        let retrieval = evaluation.retrieval(split, clips.clone(), &mut bars, abort).await?;
+        let grounding =
+            if has_scene_tokens { Some(evaluation.grounding(split, clips, &mut bars, abort).await?) } else { None };
+        Ok::<_, crate::Error>((kinds, retrieval, grounding))
+    })?;
     bars.finish();
     if args.json {
-        let name = args.split.name();
-        return output::print_json(&serde_json::json!({"split": name, "clips": args.clips, "kinds": table.to_json()}));
+        return output::print_json(&serde_json::json!({
+            "split": split.name(), "clips": args.clips, "kinds": kinds.to_json(), "retrieval": retrieval,
+            "grounding": grounding.map(|grounding| grounding.to_json()),
+        }));
     }
-    output::print(&format!("{} clips of the generated world's {} split\n{table}", args.clips, args.split.name()))
+    output::print(&format!(
+        "{} clips of the generated world's {} split\n{kinds}\n\n{}",
+        args.clips,
+        split.name(),
+        retrieval.ranks
+    ))?;
+    if let Some(grounding) = grounding {
+        output::print(&format!("\n{grounding}"))?;
+    }
+    Ok(())
 }

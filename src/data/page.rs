@@ -225,7 +225,9 @@ fn shortened(name: &str) -> String {
     }
 }
 
-fn escaped(text: &str) -> String {
+/// Text for HTML and SVG, within elements and attributes.
+#[must_use]
+pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -2,21 +2,17 @@
 //! (formats.md, VELOCITI: strictly higher; a tie is wrong).
 
 use crate::config::PreprocessConfig;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::eval::Tally;
+use crate::eval::world_clips::{batches, read};
 use crate::event::{Abort, Event, Events};
 use crate::model::{VideoOptions, VideoTextModel, cosines};
-use crate::platform::{parallel_map, yield_now};
+use crate::platform::yield_now;
 use crate::text::Tokenizer;
-use crate::video::sampling::frame_indices;
-use crate::video::{FrameSource, preprocess};
-use crate::world::{NearMiss, NearMissKind, Split, WorldClip};
-use burn::tensor::{Device, Tensor, TensorData};
+use crate::world::{NearMiss, NearMissKind, Split};
+use burn::tensor::Device;
 use std::fmt;
 use std::ops::Range;
-
-/// Clips embedded at once.
-const CLIPS_AT_ONCE: u64 = 16;
 
 /// Accuracy by kind of near miss, in the order of the paper's table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +97,7 @@ impl WorldEvaluation<'_> {
     /// Tests the model on every near miss of clips `clips` of a split. Emits [`Event::Progress`] of stage `test` in clips.
     ///
     /// # Errors
-    /// [`Error::Aborted`]; [`Error::Compute`] when the device fails; those of the model and the tokenizer.
+    /// [`Error::Aborted`](crate::Error::Aborted); [`Error::Compute`](crate::Error::Compute) when the device fails; those of the model and the tokenizer.
     pub async fn near_misses(
         &self,
         split: Split,
@@ -111,11 +107,10 @@ impl WorldEvaluation<'_> {
     ) -> Result<KindTable> {
         let mut table = KindTable::default();
         let total = clips.end.saturating_sub(clips.start);
-        for start in clips.clone().step_by(CLIPS_AT_ONCE as usize) {
+        for batch in batches(&clips) {
             abort.check()?;
-            let end = (start + CLIPS_AT_ONCE).min(clips.end);
-            let drawn = parallel_map((start..end).collect(), |index| draw(self.preprocess, split, index));
-            let drawn = drawn.into_iter().collect::<Result<Vec<_>>>()?;
+            let end = batch.end;
+            let drawn = self.draw(split, batch, |drawn| (drawn.pixels, drawn.clip.near_misses()))?;
             self.score(&drawn, &mut table).await?;
             events.emit(Event::Progress { stage: "test", done: end - clips.start, total });
             yield_now().await;
@@ -132,29 +127,15 @@ impl WorldEvaluation<'_> {
         if pairs.is_empty() {
             return Ok(());
         }
-        let side = self.preprocess.image_size;
-        let pixels: Vec<f32> = clips.iter().flat_map(|(pixels, _)| pixels).copied().collect();
-        let pixels = TensorData::new(pixels, [clips.len(), self.preprocess.frames, 3, side, side]);
-        let videos = self.model.encode_video(Tensor::from_data(pixels, self.device), &VideoOptions::default())?.embed;
+        let videos = self.encode(clips.iter().map(|(pixels, _)| pixels), &VideoOptions::default())?.embed;
         let captions: Vec<&String> = pairs.iter().flat_map(|(_, pair)| [&pair.positive, &pair.negative]).collect();
-        let ids = self.tokenizer.encode(&captions)?;
-        let ids = Tensor::from_data(TensorData::new(ids.ids, [ids.rows, ids.context]), self.device);
-        let cosines = cosines(videos, self.model.encode_text(ids)?).into_data_async().await;
-        let cosines = cosines.map_err(|error| Error::Compute { reason: error.to_string() })?;
-        let cosines: Vec<f32> = cosines.iter::<f32>().collect();
+        let cosines = read(cosines(videos, self.embed_captions(&captions)?)).await?;
         for (at, (clip, pair)) in pairs.iter().enumerate() {
             let row = &cosines[clip * captions.len()..(clip + 1) * captions.len()];
             table.add(pair.kind, row[2 * at], row[2 * at + 1]);
         }
         Ok(())
     }
-}
-
-/// Pixels `[frames, 3, side, side]` and near misses of one clip.
-fn draw(preprocessing: &PreprocessConfig, split: Split, index: u64) -> Result<(Vec<f32>, Vec<NearMiss>)> {
-    let clip = WorldClip::generate(split, index);
-    let frames = frame_indices(preprocessing.sampling, &clip.info(), preprocessing.frames, index)?;
-    Ok((preprocess::pixels(&clip.render(&frames), preprocessing), clip.near_misses()))
 }
 
 #[cfg(test)]
