@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // A test or bench that fails may panic.
 
+#[path = "cli/explain.rs"]
+mod explain;
+
 use safetensors::SafeTensors;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
