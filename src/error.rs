@@ -153,6 +153,20 @@ pub enum Error {
         /// Hash of what was read.
         got: String,
     },
+    /// An adapter belongs to another model than the one it is to be put on.
+    #[error(
+        "{adapter} was trained on another base model ({base}, fingerprint {expected}; this one has {got}); use the model it was trained on, or override the check if you know that it fits"
+    )]
+    WrongBase {
+        /// The adapter.
+        adapter: String,
+        /// The model it names.
+        base: String,
+        /// That model's fingerprint.
+        expected: String,
+        /// The fingerprint of the model at hand.
+        got: String,
+    },
     /// A caption has no text (left after cleaning).
     #[error("caption {index} is empty; write what happens in the clip")]
     EmptyCaption {
@@ -287,6 +301,7 @@ impl Error {
             Self::CorruptFile { .. } => "corrupt-file",
             Self::UnsafePickle { .. } => "unsafe-pickle",
             Self::HashMismatch { .. } => "hash-mismatch",
+            Self::WrongBase { .. } => "wrong-base",
             Self::EmptyCaption { .. } => "empty-caption",
             Self::NoFrames { .. } => "no-frames",
             Self::Decode { .. } => "decode",

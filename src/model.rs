@@ -9,7 +9,7 @@ pub mod viclip;
 
 use crate::config::{ModelConfig, ModelType, SceneTokensConfig, SceneTokensVariant};
 use crate::error::{Error, Result};
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor};
 use clip::Clip;
 use scene_tokens::SceneTokens;
@@ -108,12 +108,28 @@ impl VideoTextModel {
     /// # Errors
     /// [`Error::InvalidConfig`] when the variant or the model is one without SG tokens.
     pub fn with_scene_tokens(self, scene: &SceneTokensConfig, seed: u64) -> Result<Self> {
+        self.put_scene_tokens(scene, |config, proj| init::draw_scene_tokens(config, proj, seed))
+    }
+
+    /// As [`VideoTextModel::with_scene_tokens`], with parameters that are to be filled from a file.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_empty_scene_tokens(self, scene: &SceneTokensConfig) -> Result<Self> {
+        self.put_scene_tokens(scene, |config, proj| Some(SceneTokens::empty(config, &proj.lazy_device())))
+    }
+
+    fn put_scene_tokens(
+        self,
+        scene: &SceneTokensConfig,
+        make: impl FnOnce(&ModelConfig, &Param<Tensor<2>>) -> Option<SceneTokens>,
+    ) -> Result<Self> {
         let mut config = self.config().clone();
         config.scene_tokens = scene.clone();
         config.validate()?;
         match self {
             Self::Viclip(mut model) if scene.variant != SceneTokensVariant::None => {
-                model.sg = init::draw_scene_tokens(&config, &model.vision_encoder.proj, seed);
+                model.sg = make(&config, &model.vision_encoder.proj);
                 model.set_config(config);
                 Ok(Self::Viclip(model))
             }

@@ -4,6 +4,7 @@
 //! A session owns its model's tensors; to drop it frees them. Every device read is awaited, so the same code runs in
 //! the page.
 
+mod adapters;
 mod dtype;
 mod encode;
 mod explain;
@@ -14,11 +15,14 @@ crate::source::native_only! {
     mod convert;
     mod explain_page;
     mod explain_write;
+    mod merge;
 
     pub use convert::{convert_checkpoint, verify_folder};
     pub use explain_write::write_explanation;
+    pub use merge::{MergeOptions, merge_adapters};
 }
 
+pub use adapters::Pairing;
 pub use encode::ClipOptions;
 pub use explain::{ExplainedEntity, ExplainedFrame, ExplainedLabel, ExplainedTriplet, Explanation};
 pub use score::{CaptionScore, Scores};
@@ -39,7 +43,9 @@ use dtype::{cast, check_dtype, float_type};
 
 /// A loaded model on a device, ready to encode and score.
 pub struct Session {
+    /// With its adapters.
     model: VideoTextModel,
+    adapters: adapters::Adapters,
     /// `None` for a folder without one: such a model embeds clips only.
     tokenizer: Option<Tokenizer>,
     name: String,
@@ -79,7 +85,8 @@ impl Session {
         let empty = VideoTextModel::empty(config, device.device());
         let model = cast(module::apply(empty, tensors, &folder.name(), &LoadRules::published())?, dtype);
         device.check()?;
-        Ok(Self { model, tokenizer, name: folder.name(), preprocess: folder.preprocess().clone(), device, dtype })
+        let (name, preprocess) = (folder.name(), folder.preprocess().clone());
+        Ok(Self { model, adapters: adapters::Adapters::default(), tokenizer, name, preprocess, device, dtype })
     }
 
     /// The model's architecture.
@@ -107,7 +114,7 @@ impl Session {
         })
     }
 
-    /// The model itself.
+    /// The model itself, with the adapters that are on.
     #[must_use]
     pub const fn model(&self) -> &VideoTextModel {
         &self.model

@@ -5,7 +5,9 @@
 //! `config.json`, `preprocessor_config.json`, `tokenizer.json` and the weights in shards with hashes, so that a page can
 //! load it piece by piece. [`convert`] makes the second from the first; [`ModelFolder`] reads both.
 
+pub mod adapter;
 mod element;
+mod fingerprint;
 mod folder;
 mod index;
 mod infer;
@@ -29,7 +31,7 @@ crate::source::native_only! {
 
     pub use checkpoint::Checkpoint;
     pub use convert::{ConvertOptions, ConvertReport, TokenizerFile, convert, find_config, find_tokenizer};
-    pub use inspect::{FileReport, InspectReport, TensorReport, inspect};
+    pub use inspect::{AdapterReport, FileReport, PairReport, InspectReport, TensorReport, inspect};
     pub use write::{ModelWriter, SHARD_BYTES, WriteReport};
 }
 crate::source::page_only! {
@@ -37,7 +39,9 @@ crate::source::page_only! {
     mod checkpoint;
 }
 
+pub use adapter::{Adapter, AdapterBase, LowRank};
 pub use element::StoredType;
+pub use fingerprint::fingerprint;
 pub use folder::ModelFolder;
 pub use index::WeightsIndex;
 pub use infer::infer_config;

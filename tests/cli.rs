@@ -123,6 +123,77 @@ fn score_prints_a_table_and_json() {
     assert!((json[0]["logit_scale"].as_f64().unwrap() - 1.0 / 0.0137).abs() < 1e-2);
 }
 
+/// `sgcr embed` with adapters, on fixture viclip_tiny's frames and captions.
+fn embed_with(model: &Path, adapters: &[&str], output: &Path) -> Output {
+    let (video, captions) = (fixture("viclip_tiny/inputs.safetensors"), captions("viclip_tiny"));
+    let mut args = vec!["--quiet", "embed", "--model", text(model), "--video", text(&video), "--resize", "cv2-linear"];
+    args.extend(["--frames", "4", "--raw", "--allow-empty", "--output", text(output)]);
+    adapters.iter().for_each(|adapter| args.extend(["--lora", adapter]));
+    args.push("--text");
+    args.extend(captions.iter().map(String::as_str));
+    sgcr(&args)
+}
+
+/// PEFT's folders on the command line, against what PEFT answered (fixture peft).
+#[test]
+fn adapters_are_put_on_mixed_merged_and_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = convert("viclip_tiny", "checkpoint.pth", folder.path());
+    let expected = std::fs::read(fixture("peft/expected.safetensors")).unwrap();
+    let output = folder.path().join("out.safetensors");
+    let [first, second, ours] = ["first", "second", "ours"].map(|name| text(&fixture("peft").join(name)).to_owned());
+    let near = |name: &str, model: &Path, adapters: &[&str]| {
+        let done = embed_with(model, adapters, &output);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let got = std::fs::read(&output).unwrap();
+        for (ours, theirs) in [("video_embeds", "video_embed"), ("text_embeds", "text_embed")] {
+            assert_near(&tensor(&got, ours), &tensor(&expected, &format!("{name}.{theirs}")), 2e-4, name);
+        }
+    };
+    near("first", &model, &[&first]);
+    near("mixed", &model, &[&format!("{first}=0.5"), &format!("{second}=-0.25")]);
+
+    let (base, merged) = (text(&model), folder.path().join("merged"));
+    let merge = ["--quiet", "convert", "--model", base, "--lora", &ours, "--output", text(&merged)];
+    assert!(succeed(&merge).contains("viclip"));
+    near("ours", &merged, &[]);
+    let files = ["config.json", "tokenizer.json", "preprocessor_config.json"];
+    assert!(
+        files.iter().all(|file| std::fs::read(merged.join(file)).unwrap() == std::fs::read(model.join(file)).unwrap())
+    );
+    succeed(&["--quiet", "inspect", text(&merged), "--verify"]);
+    assert!(fail(&merge).contains("not empty"));
+    assert!(fail(&["convert", "--model", base, "--lora", &ours, "--output", base, "--overwrite"]).contains("itself"));
+
+    // The merged model is another base than the one that `ours` was made for.
+    let refused = embed_with(&merged, &[&ours], &output);
+    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(1) && error.contains("trained on another base model"), "{error}");
+    let video = fixture("videos/rabbit320.webm");
+    let score = |more: &[&str]| {
+        let args =
+            ["--quiet", "score", "--model", text(&merged), "--video", text(&video), "--text", "a", "b", "--json"];
+        succeed(&[&args[..], more].concat())
+    };
+    assert_ne!(score(&["--lora", &ours, "--lora-any-base"]), score(&[]));
+    let twice = ["score", "--model", base, "--video", text(&video), "--text", "a", "--lora", &first, "--lora", &first];
+    assert!(fail(&twice).contains("loaded already"));
+    let none = ["score", "--model", base, "--video", text(&video), "--text", "a", "--lora", base];
+    assert!(fail(&none).contains("adapter_config.json"));
+
+    let table = succeed(&["inspect", &ours]);
+    for word in
+        ["adapter of viclip_tiny", "4d832fb853b2", "vision_encoder.transformer.resblocks.2.attn.in_proj", "[144, 48]"]
+    {
+        assert!(table.contains(word), "{word}: {table}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&succeed(&["inspect", &ours, "--json"])).unwrap();
+    assert_eq!(json["adapter"]["pairs"].as_array().unwrap().len(), 5 * 3 + 1);
+    assert_eq!((&json["adapter"]["pairs"][0]["rank"], &json["adapter"]["parameters"][0]), (&4.into(), &"temp".into()));
+    let fingerprint = succeed(&["--quiet", "inspect", base, "--fingerprint"]);
+    assert!(fingerprint.trim_end().ends_with(json["adapter"]["base"]["sha256"].as_str().unwrap()), "{fingerprint}");
+}
+
 #[test]
 fn bad_input_is_told_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 
 #[path = "parity/overfit.rs"]
 mod overfit;
+mod peft;
 mod support;
 #[path = "parity/training.rs"]
 mod training;

@@ -20,6 +20,7 @@ export type ErrorCode =
   | "corrupt-file"
   | "unsafe-pickle"
   | "hash-mismatch"
+  | "wrong-base"
   | "empty-caption"
   | "no-frames"
   | "decode"

@@ -1,7 +1,7 @@
 //! `sgcr embed`: embeddings of clips and captions in a safetensors file.
 
 use super::Context;
-use super::input::{ClipArgs, ModelArgs};
+use super::input::{AdapterArgs, ClipArgs, ModelArgs};
 use super::score::captions;
 use crate::event::{Event, Events as _};
 use crate::platform::{block_on, write_beside};
@@ -44,6 +44,8 @@ pub struct EmbedArgs {
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
+    adapters: AdapterArgs,
+    #[command(flatten)]
     clip: ClipArgs,
 }
 
@@ -57,7 +59,8 @@ pub fn run(args: &EmbedArgs, context: &Context) -> anyhow::Result<()> {
     } else {
         captions(&args.text, args.captions.as_deref(), args.pre_text)?
     };
-    let session = args.model.open(context)?;
+    let mut session = args.model.open(context)?;
+    args.adapters.put_on(&mut session, context)?;
     let videos = embed_videos(args, &session, context)?;
     if !args.allow_empty && !texts.is_empty() {
         session.check_captions(&texts)?;

@@ -1,6 +1,6 @@
 //! `sgcr explain`: what a model's scene-graph tokens stand for in a clip, as JSON, frames with boxes and a page.
 
-use super::input::{ClipArgs, ModelArgs};
+use super::input::{AdapterArgs, ClipArgs, ModelArgs};
 use super::{Context, output};
 use crate::eval::SceneLabels;
 use crate::platform::block_on;
@@ -47,6 +47,8 @@ pub struct ExplainArgs {
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
+    adapters: AdapterArgs,
+    #[command(flatten)]
     clip: ClipArgs,
 }
 
@@ -65,7 +67,8 @@ pub fn run(args: &ExplainArgs, context: &Context) -> anyhow::Result<()> {
     } else {
         SceneLabels::new(args.entities.clone(), args.predicates.clone())?
     };
-    let session = args.model.open(context)?;
+    let mut session = args.model.open(context)?;
+    args.adapters.put_on(&mut session, context)?;
     let clips = decode::open(&args.video, &context.abort)?;
     let (name, several) = (args.video.display().to_string(), clips.len() > 1);
     let mut explanations = Vec::new();

@@ -3,9 +3,9 @@
 use super::input::ModelArgs;
 use super::{CheckFailed, Context, output};
 use crate::config::Dtype;
-use crate::platform::DeviceName;
-use crate::session::verify_folder;
-use crate::weights::{InspectReport, Verification, inspect};
+use crate::platform::{DeviceName, block_on};
+use crate::session::{Session, verify_folder};
+use crate::weights::{AdapterReport, InspectReport, Verification, inspect};
 use comfy_table::{CellAlignment, Table, presets};
 use std::path::PathBuf;
 
@@ -13,20 +13,25 @@ use std::path::PathBuf;
 const TOLERANCE_F32: f64 = 1e-4;
 const TOLERANCE_F16: f64 = 2e-2;
 
-/// Lists tensors, sizes and hashes; --verify re-checks stored reference outputs.
+/// Lists tensors, sizes and hashes, of adapters also ranks and base; --verify re-checks stored reference outputs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sgcr inspect models/viclip-b16
   sgcr inspect models/viclip-b16 --verify --device webgpu
   sgcr inspect ViClip-InternVid-10M-FLT.pth --json
+  sgcr inspect adapters/kitchen
+  sgcr inspect models/viclip-b16 --fingerprint
 
 Exit code 3: a file is not the one its index names, or the outputs differ.")]
 pub struct InspectArgs {
-    /// Model folder or weights file
+    /// Model folder, adapter folder or weights file
     path: PathBuf,
     /// Run the model on the stored inputs and compare with the stored outputs
     #[arg(long)]
     verify: bool,
+    /// Load the model and print the fingerprint by which adapters know their base
+    #[arg(long)]
+    fingerprint: bool,
     /// Device for --verify: cpu, webgpu, cuda:N
     #[arg(long, default_value = "cpu")]
     device: DeviceName,
@@ -44,6 +49,7 @@ struct Printed {
     #[serde(flatten)]
     report: InspectReport,
     verification: Option<Verification>,
+    fingerprint: Option<String>,
 }
 
 /// Runs the verb.
@@ -55,10 +61,12 @@ pub fn run(args: &InspectArgs, context: &Context) -> anyhow::Result<()> {
     let damaged: Vec<_> =
         report.files.iter().filter(|f| f.matches_index == Some(false)).map(|f| f.name.clone()).collect();
     let verification = if args.verify { Some(verify(args, context)?) } else { None };
+    let fingerprint = if args.fingerprint { Some(fingerprint(args, context)?) } else { None };
     if args.json {
-        output::print_json(&Printed { report, verification })?;
+        output::print_json(&Printed { report, verification, fingerprint })?;
     } else {
-        output::print(&tables(&report))?;
+        let fingerprint = fingerprint.map_or_else(String::new, |sha256| format!("\nfingerprint {sha256}"));
+        output::print(&format!("{}{fingerprint}", tables(&report)))?;
     }
     if !damaged.is_empty() {
         return Err(
@@ -68,9 +76,17 @@ pub fn run(args: &InspectArgs, context: &Context) -> anyhow::Result<()> {
     verification.map_or(Ok(()), |verification| judge(&verification, args))
 }
 
+fn open(args: &InspectArgs, context: &Context) -> anyhow::Result<Session> {
+    ModelArgs { model: args.path.clone(), device: args.device, dtype: args.dtype }.open(context)
+}
+
+fn fingerprint(args: &InspectArgs, context: &Context) -> anyhow::Result<String> {
+    let mut session = open(args, context)?;
+    Ok(block_on(session.fingerprint())?.to_owned())
+}
+
 fn verify(args: &InspectArgs, context: &Context) -> anyhow::Result<Verification> {
-    let model = ModelArgs { model: args.path.clone(), device: args.device, dtype: args.dtype };
-    let session = model.open(context)?;
+    let session = open(args, context)?;
     verify_folder(&session, &args.path)?.ok_or_else(|| {
         anyhow::anyhow!("{} holds no reference outputs; `sgcr convert` stores them", args.path.display())
     })
@@ -136,7 +152,35 @@ fn tables(report: &InspectReport) -> String {
             config.scene_tokens.variant
         )
     });
+    let adapter = report.adapter.as_ref().map_or_else(String::new, adapter_table);
     let totals =
         format!("{} tensors, {} parameters, {} bytes", report.tensors.len(), report.parameters, report.tensor_bytes);
-    format!("{config}{tensors}\n{files}\n{totals}")
+    format!("{config}{adapter}{tensors}\n{files}\n{totals}")
+}
+
+fn adapter_table(adapter: &AdapterReport) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(["adapted", "shape", "rank", "alpha"]);
+    for pair in &adapter.pairs {
+        table.add_row([
+            pair.target.clone(),
+            format!("{:?}", pair.shape),
+            pair.rank.to_string(),
+            pair.alpha.to_string(),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let base = adapter.base.name.as_deref().unwrap_or("a base without a name");
+    let sha256 = adapter.base.sha256.as_deref().unwrap_or("none, so the pairing is not checked");
+    let scene = adapter
+        .scene_tokens
+        .as_ref()
+        .map_or_else(String::new, |scene| format!("scene tokens {}, {} a frame\n", scene.variant, scene.tokens));
+    let (pairs, whole) = (adapter.pairs.len(), adapter.parameters.len());
+    format!(
+        "adapter of {base}, fingerprint {sha256}\n{pairs} linear maps, {whole} whole parameters, dropout {}\n{scene}{table}\n",
+        adapter.dropout
+    )
 }

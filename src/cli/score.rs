@@ -1,6 +1,6 @@
 //! `sgcr score`: which caption fits a clip, and by how much.
 
-use super::input::{ClipArgs, ModelArgs};
+use super::input::{AdapterArgs, ClipArgs, ModelArgs};
 use super::{Context, output};
 use crate::platform::block_on;
 use crate::session::Scores;
@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Examples:
   sgcr score --video clip.mp4 --text \"a dog chases a cat\" \"a cat chases a dog\"
   sgcr score --model models/viclip-b16 --device webgpu --video frames/ --captions captions.txt --json
+  sgcr score --lora adapters/kitchen --lora adapters/sports=0.5 --video clip.mp4 --text \"a dog runs\" \"a dog sits\"
 
 A video is any file ffmpeg reads, a folder of images, or a .safetensors file with frames_rgb_u8.")]
 pub struct ScoreArgs {
@@ -35,6 +36,8 @@ pub struct ScoreArgs {
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
+    adapters: AdapterArgs,
+    #[command(flatten)]
     clip: ClipArgs,
 }
 
@@ -53,7 +56,8 @@ struct ClipScores {
 /// Whatever is wrong with model, clips or captions.
 pub fn run(args: &ScoreArgs, context: &Context) -> anyhow::Result<()> {
     let captions = captions(&args.text, args.captions.as_deref(), args.pre_text)?;
-    let session = args.model.open(context)?;
+    let mut session = args.model.open(context)?;
+    args.adapters.put_on(&mut session, context)?;
     session.check_captions(&captions)?;
     let mut bars = context.bars();
     let (texts, logit_scale) = block_on(async {

@@ -33,17 +33,20 @@ pub fn convert_checkpoint(
         Some(TokenizerFile::Merges(merges)) => Some(Tokenizer::clip_from_merges(&merges)?),
         None => None,
     };
-    convert(&options, events, abort, |folder| {
-        if skip_reference {
-            return Ok(());
-        }
-        let reference = block_on(async {
-            let folder = DiskFolder::open(folder)?;
-            let session = Session::open(folder, ComputeDevice::cpu(), Dtype::F32, &mut Silent, abort).await?;
-            make_reference(&session).await
-        })?;
-        write_beside(&folder.join(REFERENCE_FILE), &reference.to_bytes()?)
-    })
+    convert(&options, events, abort, |folder| if skip_reference { Ok(()) } else { store_reference(folder, abort) })
+}
+
+/// Runs the model of a folder once on the CPU and stores what it answered.
+///
+/// # Errors
+/// Those of [`Session::open`]; [`Error::Io`].
+pub(super) fn store_reference(folder: &Path, abort: &Abort) -> Result<()> {
+    let reference = block_on(async {
+        let folder = DiskFolder::open(folder)?;
+        let session = Session::open(folder, ComputeDevice::cpu(), Dtype::F32, &mut Silent, abort).await?;
+        make_reference(&session).await
+    })?;
+    write_beside(&folder.join(REFERENCE_FILE), &reference.to_bytes()?)
 }
 
 /// Compares a loaded model with the reference outputs its folder holds. `None` where it holds none.

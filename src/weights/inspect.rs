@@ -1,12 +1,15 @@
 //! What is in a checkpoint or model folder, without loading it (native only).
 
+use super::adapter::{ADAPTER_CONFIG_FILE, Adapter, AdapterBase};
 use super::checkpoint::Checkpoint;
 use super::folder::CONFIG_FILE;
 use super::index::{INDEX_FILE, WeightsIndex, hex};
 use super::reference::REFERENCE_FILE;
 use super::tensor::TensorSource;
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, SceneTokensConfig};
 use crate::error::{Error, Result};
+use crate::platform::block_on;
+use crate::source::DiskFolder;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -23,6 +26,8 @@ pub struct InspectReport {
     pub path: PathBuf,
     /// Its config, where it has one that is read here.
     pub config: Option<ModelConfig>,
+    /// What an adapter folder is.
+    pub adapter: Option<AdapterReport>,
     /// Every file of the folder, by name.
     pub files: Vec<FileReport>,
     /// Every tensor, by file and name.
@@ -31,6 +36,55 @@ pub struct InspectReport {
     pub parameters: u64,
     /// Bytes of all tensors.
     pub tensor_bytes: u64,
+}
+
+/// An adapter.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AdapterReport {
+    /// The model it belongs to.
+    pub base: AdapterBase,
+    /// The version of PEFT that saved it, or for whose reading it was written.
+    pub peft_version: Option<String>,
+    /// Share of inputs that was dropped in training.
+    pub dropout: f64,
+    /// Its low-rank pairs.
+    pub pairs: Vec<PairReport>,
+    /// Keys of the parameters that it replaces whole.
+    pub parameters: Vec<String>,
+    /// Settings of its scene-graph tokens.
+    pub scene_tokens: Option<SceneTokensConfig>,
+}
+
+/// A low-rank pair.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PairReport {
+    /// Path of the linear map that it is added to.
+    pub target: String,
+    /// That map's extents: `[out, in]`.
+    pub shape: [usize; 2],
+    /// Rows of A.
+    pub rank: usize,
+    /// Scale times rank.
+    pub alpha: f64,
+}
+
+impl AdapterReport {
+    fn of(adapter: Adapter) -> Self {
+        let pair = |(target, pair): (String, super::LowRank)| PairReport {
+            shape: pair.shape(),
+            rank: pair.rank(),
+            alpha: pair.alpha(),
+            target,
+        };
+        Self {
+            base: adapter.base,
+            peft_version: adapter.peft_version,
+            dropout: adapter.dropout,
+            pairs: adapter.pairs.into_iter().map(pair).collect(),
+            parameters: adapter.parameters.into_keys().collect(),
+            scene_tokens: adapter.scene_tokens,
+        }
+    }
 }
 
 /// A file.
@@ -65,11 +119,12 @@ pub struct TensorReport {
 ///
 /// # Errors
 /// [`Error::Io`]; those of [`Checkpoint::open_part`] for a weights file; [`Error::InvalidInput`] for a folder without
-/// weights.
+/// weights; those of [`Adapter::read`] for an adapter folder.
 pub fn inspect(path: &Path) -> Result<InspectReport> {
     let mut report = InspectReport {
         path: path.to_owned(),
         config: None,
+        adapter: None,
         files: Vec::new(),
         tensors: Vec::new(),
         parameters: 0,
@@ -80,6 +135,9 @@ pub fn inspect(path: &Path) -> Result<InspectReport> {
     if path.is_dir() {
         paths = files_of(path)?;
         let config = path.join(CONFIG_FILE);
+        if path.join(ADAPTER_CONFIG_FILE).is_file() {
+            report.adapter = Some(AdapterReport::of(block_on(Adapter::read(&DiskFolder::open(path)?))?));
+        }
         if config.is_file() {
             let text = std::fs::read_to_string(&config).map_err(Error::io("read", &config))?;
             report.config = Some(ModelConfig::from_json(&text, &config.display().to_string())?);

@@ -5,7 +5,7 @@ use super::tensor::TensorInfo;
 use crate::error::{Error, Result};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Bytes before the JSON header.
 pub(crate) const LENGTH_BYTES: u64 = 8;
@@ -78,10 +78,17 @@ pub(crate) fn write_header(tensors: &[(&str, &[usize])], dtype: Dtype, metadata:
         infos.push(((*name).to_owned(), info));
         begin = end;
     }
-    let metadata: HashMap<_, _> = metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     let refused = |reason: String| Error::InvalidInput { what: "tensors to write".to_owned(), reason };
-    let header = Metadata::new(Some(metadata), infos).map_err(|e| refused(e.to_string()))?;
-    let mut json = serde_json::to_vec(&header).map_err(|e| refused(e.to_string()))?;
+    let header = Metadata::new(None, infos).map_err(|e| refused(e.to_string()))?;
+    let tensors_json = serde_json::to_vec(&header).map_err(|e| refused(e.to_string()))?;
+    // Put in by hand: the format's crate would write it in another order each time.
+    let metadata: BTreeMap<_, _> = metadata.iter().map(|(key, value)| (*key, value)).collect();
+    let metadata = serde_json::to_string(&metadata).map_err(|e| refused(e.to_string()))?;
+    let mut json = format!("{{\"__metadata__\":{metadata}").into_bytes();
+    if !tensors.is_empty() {
+        json.push(b',');
+    }
+    json.extend_from_slice(&tensors_json[1..]);
     // The format pads with spaces, so that the tensors are aligned.
     json.resize(json.len().next_multiple_of(8), b' ');
     let mut bytes = (json.len() as u64).to_le_bytes().to_vec();
@@ -95,7 +102,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_by_the_format_s_own_crate_and_by_us() {
-        let mut file = write_header(&[("b", &[2]), ("a", &[])], Dtype::F32, &[("format", "pt".to_owned())]).unwrap();
+        let about = [("format", "pt".to_owned()), ("a \"quoted\" key", "1".to_owned())];
+        let mut file = write_header(&[("b", &[2]), ("a", &[])], Dtype::F32, &about).unwrap();
         let header = file.clone();
         file.extend([1.0f32, 2.0, 3.0].iter().flat_map(|v| v.to_le_bytes()));
         let theirs = safetensors::SafeTensors::deserialize(&file).unwrap();
@@ -105,6 +113,11 @@ mod tests {
         assert_eq!(ours.tensors[1].0, "a");
         assert_eq!(ours.tensors[1].2, 8);
         assert_eq!(ours.metadata["format"], "pt");
+        assert_eq!(ours.metadata["a \"quoted\" key"], "1");
+        for (tensors, data) in [(&[][..], &[][..]), (&[("a", &[1][..])][..], &[0; 4][..])] {
+            let file = [&write_header(tensors, Dtype::F32, &[]).unwrap()[..], data].concat();
+            assert_eq!(safetensors::SafeTensors::deserialize(&file).unwrap().len(), tensors.len());
+        }
     }
 
     #[test]

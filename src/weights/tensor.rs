@@ -93,8 +93,16 @@ impl HostTensors {
     /// # Errors
     /// [`Error::Compute`] where the device fails.
     pub async fn of<M: Module>(module: &M) -> Result<Self> {
+        Self::of_some(module, |_| true).await
+    }
+
+    /// [`Self::of`] for those parameters whose key is `wanted`.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub async fn of_some<M: Module>(module: &M, wanted: impl Fn(&str) -> bool) -> Result<Self> {
         let mut tensors = BTreeMap::new();
-        for (name, tensor) in collect(module) {
+        for (name, tensor) in collect(module).into_iter().filter(|(name, _)| wanted(name)) {
             let data = tensor.data().await?.convert::<f32>();
             let values = data.try_to_vec().map_err(|error| Error::Compute { reason: format!("{error:?}") })?;
             tensors.insert(name, HostTensor { shape: tensor.shape, values });
