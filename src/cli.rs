@@ -3,6 +3,7 @@
 //! by Ctrl-C.
 
 mod ablate;
+mod attributes;
 mod convert;
 mod embed;
 mod explain;

@@ -19,8 +19,10 @@
 //! - [`GraphStats`], [`page()`]: a data set in counts, a video on a page
 //! - [`LabelTexts`], [`SceneText`], [`TEMPORAL_TEMPLATES`]: graphs in words
 //! - [`Negatives`], [`Facts`], [`CoOccurrence`], [`entails`]: what is false of them
+//! - [`attributes`]: words for the objects' colour, size and position
 
 pub mod annotation;
+pub mod attributes;
 mod co_occurrence;
 mod folder;
 mod graph_sample;
@@ -31,6 +33,9 @@ mod negatives;
 mod order;
 mod page;
 mod pairs;
+#[cfg(test)]
+#[path = "data/tests/random_graph.rs"]
+mod random_graph;
 mod report;
 mod sampler;
 mod scene_negatives;

@@ -301,6 +301,51 @@ fn graphs_are_counted_exported_and_shown() {
     std::fs::write(folder.path().join("bad.json"), "{\n\"video_id\": 3").unwrap();
     let error = fail(&["graph", "stats", text(folder.path()), "--strict"]);
     assert!(error.contains("bad.json") && error.contains("line 2"), "{error}");
+    let lenient = sgcr(&["graph", "stats", text(folder.path())]);
+    let told = String::from_utf8_lossy(&lenient.stderr).into_owned();
+    assert!(lenient.status.success() && told.contains("bad.json, line 2") && told.contains("1 of 1 files"), "{told}");
+}
+
+#[test]
+fn objects_get_attributes_from_captions_or_from_their_video() {
+    let folder = tempfile::tempdir().unwrap();
+    let clips = folder.path().join("clips");
+    succeed(&["--quiet", "world", "write", "--seed", "7", "--count", "4", "--output", text(&clips)]);
+    let stats = |extra: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&succeed(&[&["graph", "stats", text(&clips), "--json"], extra].concat())).unwrap()
+    };
+    assert_eq!(stats(&[])["report"]["described_tracks"], 0);
+    let estimated = stats(&["--estimate-attributes", text(&clips)]);
+    assert_eq!(estimated["report"]["described_tracks"], estimated["report"]["tracks"]);
+    let words = estimated["data_sets"]["VidOR"]["attributes"].as_object().unwrap();
+    assert!(words.keys().any(|word| ["left", "middle", "right"].contains(&word.as_str())), "{words:?}");
+
+    let annotation = std::fs::read_to_string(clips.join("world_7.json")).unwrap();
+    let annotation: serde_json::Value = serde_json::from_str(&annotation).unwrap();
+    let track = &annotation["subject/objects"][0];
+    let frame = annotation["trajectories"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .position(|boxes| boxes.as_array().unwrap().iter().any(|found| found["tid"] == track["tid"]));
+    let region = |frame: usize| {
+        let caption = format!("a dark-red {}", track["category"].as_str().unwrap());
+        serde_json::json!({"video": annotation["video_id"], "frame": frame, "track": track["tid"], "caption": caption})
+    };
+    let captions = folder.path().join("regions.jsonl");
+    std::fs::write(&captions, format!("{}\n{{\n{}\n", region(frame.unwrap()), region(10_000))).unwrap();
+    let arguments = ["graph", "stats", text(&clips), "--captions", text(&captions)];
+    let lenient = sgcr(&arguments);
+    let (out, told) = (String::from_utf8_lossy(&lenient.stdout), String::from_utf8_lossy(&lenient.stderr));
+    assert!(lenient.status.success() && out.contains("1: red 1"), "{out}");
+    assert!(told.contains("regions.jsonl, line 2") && told.contains("1 of 3 captions skipped"), "{told}");
+    assert!(told.contains("regions.jsonl, line 3") && told.contains("no box in frame 10000"), "{told}");
+    let error = fail(&[&arguments[..], &["--strict"]].concat());
+    assert!(error.contains("regions.jsonl") && error.contains("line 2"), "{error}");
+    let empty = folder.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let error = fail(&["graph", "stats", text(&clips), "--strict", "--estimate-attributes", text(&empty)]);
+    assert!(error.contains("no video"), "{error}");
 }
 
 /// The reference's tiny SGCR-Vid model (its adapters left out) as a model folder; its words are "w2" to "w125".

@@ -1,6 +1,8 @@
 //! `sgcr graph`: what annotated videos hold, and the texts that training makes of them.
 
+use super::attributes::{AttributeArgs, tell_skipped};
 use super::{Context, output};
+use crate::data::annotation::Annotation;
 use crate::data::{
     AnnotationFolder, GraphSample, GraphStats, LabelTexts, MergeSegments, Negatives, ReadOptions, ReadReport,
     SampleRules, find_video_near, page, sample_seed,
@@ -40,16 +42,19 @@ struct FolderArgs {
     /// Whose relations in pieces are joined: off, train (VidVRD's training split), always
     #[arg(long, default_value = "train", value_parser = parse_merge)]
     merge_segments: MergeSegments,
-    /// A bad file is an error, instead of being reported and skipped
+    /// A bad file or caption is an error, instead of being reported and skipped
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    attributes: AttributeArgs,
 }
 
 /// Counts: videos, graphs, triplets a frame, labels, what was unusual, which files are bad.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sgcr graph stats vidor-dataset/annotation
-  sgcr graph stats vidvrd-dataset --merge-segments off --json")]
+  sgcr graph stats vidvrd-dataset --merge-segments off --json
+  sgcr graph stats clips --estimate-attributes clips")]
 struct StatsArgs {
     #[command(flatten)]
     folder: FolderArgs,
@@ -62,7 +67,8 @@ struct StatsArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sgcr graph export vidor-dataset/annotation --output texts.jsonl
-  sgcr graph export clips --samples 3 --seed 7 --spans contains --output texts.jsonl")]
+  sgcr graph export clips --samples 3 --seed 7 --spans contains --output texts.jsonl
+  sgcr graph export vidor-dataset/annotation --captions regions.jsonl --output texts.jsonl")]
 struct ExportArgs {
     #[command(flatten)]
     folder: FolderArgs,
@@ -153,15 +159,21 @@ pub fn run(args: &GraphArgs, context: &Context) -> anyhow::Result<()> {
 }
 
 impl FolderArgs {
-    fn open(&self) -> crate::Result<AnnotationFolder<DiskFolder>> {
+    /// `table` has the attribute words that captions are searched for.
+    fn open(&self, table: &Negatives, context: &Context) -> crate::Result<AnnotationFolder<DiskFolder>> {
         let options = ReadOptions { merge_segments: self.merge_segments, strict: self.strict };
-        block_on(AnnotationFolder::open(DiskFolder::open(&self.annotations)?, options))
+        let folder = block_on(AnnotationFolder::open(DiskFolder::open(&self.annotations)?, options))?;
+        Ok(match self.attributes.open(table, self.strict, context)? {
+            Some(source) => folder.with_attributes(source),
+            None => folder,
+        })
     }
 }
 
 fn stats(args: &StatsArgs, context: &Context) -> anyhow::Result<()> {
     let mut sets: BTreeMap<&'static str, GraphStats> = BTreeMap::new();
-    let report = block_on(args.folder.open()?.scan(|_, annotation| {
+    let folder = args.folder.open(Negatives::built_in(), context)?;
+    let report = block_on(folder.scan(|_, annotation| {
         context.abort.check()?;
         sets.entry(annotation.dataset.name()).or_default().add(&annotation);
         Ok(())
@@ -172,7 +184,7 @@ fn stats(args: &StatsArgs, context: &Context) -> anyhow::Result<()> {
     for (name, stats) in &sets {
         output::print(&told(name, stats))?;
     }
-    tell_skipped(&report);
+    tell_report(&report);
     let traps = serde_json::to_value(report.traps)?;
     for (trap, count) in traps.as_object().into_iter().flatten().filter(|(_, count)| **count != 0) {
         output::print(&format!("{:<28}{count}", trap.replace('_', " ")))?;
@@ -199,25 +211,17 @@ fn told(name: &str, stats: &GraphStats) -> String {
         ("videos without F, B, O", stats.spans.without.to_string()),
         ("entity classes", format!("{}: {}", stats.entities.len(), most(&stats.entities))),
         ("predicates", format!("{}: {}", stats.predicates.len(), most(&stats.predicates))),
+        ("attribute words", format!("{}: {}", stats.attributes.len(), most(&stats.attributes))),
     ];
     let rows: Vec<String> = rows.into_iter().map(|(what, value)| format!("{what:<28}{value}")).collect();
     format!("{name}\n{}", rows.join("\n"))
 }
 
-/// Refused files, on standard error.
-fn tell_skipped(report: &ReadReport) {
-    for skipped in &report.skipped {
-        output::note(&format!(
-            "skipped {}, line {}, column {}: {}",
-            skipped.file, skipped.line, skipped.column, skipped.reason
-        ));
-    }
-    if !report.skipped.is_empty() {
-        output::note(&format!(
-            "{} of {} files skipped",
-            report.skipped.len(),
-            report.skipped.len() as u64 + report.videos()
-        ));
+/// What was refused, on standard error.
+fn tell_report(report: &ReadReport) {
+    tell_skipped(&report.skipped, report.videos(), "files");
+    for misfit in &report.skipped_captions {
+        output::note(&format!("left out {}, line {}: {}", misfit.file, misfit.line, misfit.reason));
     }
 }
 
@@ -241,8 +245,11 @@ impl RuleArgs {
 
 fn show(args: &ShowArgs, context: &Context) -> anyhow::Result<()> {
     let rules = args.rules.read()?;
-    let folder = args.folder.open()?;
-    let graph = block_on(folder.read(&args.file))?.graph;
+    let folder = args.folder.open(&rules.negatives, context)?;
+    let Annotation { graph, traps, .. } = block_on(folder.read(&args.file))?;
+    if traps.misplaced_captions > 0 {
+        output::note(&format!("{} captions fit no box of the video; \"stats\" tells which", traps.misplaced_captions));
+    }
     let sample = GraphSample::draw(&graph, &rules, args.rules.seed);
     let pictures = match (&sample, &args.video) {
         (Some(sample), Some(video)) => pictures(video, sample, context)?,
@@ -287,7 +294,7 @@ fn pictures(video: &Path, sample: &GraphSample, context: &Context) -> crate::Res
 
 fn export(args: &ExportArgs, context: &Context) -> anyhow::Result<()> {
     let rules = args.rules.read()?;
-    let folder = args.folder.open()?;
+    let folder = args.folder.open(&rules.negatives, context)?;
     // Beside its place and renamed: nothing half written stays.
     let beside = args.output.with_extension("part");
     let file = std::fs::File::create(&beside).map_err(crate::Error::io("create", &beside))?;
@@ -316,6 +323,6 @@ fn export(args: &ExportArgs, context: &Context) -> anyhow::Result<()> {
         Ok(report)
     });
     let report = written.inspect_err(|_| drop(std::fs::remove_file(&beside)))?;
-    tell_skipped(&report);
+    tell_report(&report);
     output::print(&format!("{}: {lines} samples; {without} videos give no (F, B, O)", args.output.display()))
 }

@@ -162,7 +162,9 @@ impl Document<'_> {
     fn exclusive(&self, edges: &Edges, traps: &mut Traps) -> Result<BoundingBox, String> {
         let Edges { xmin, ymin, xmax, ymax } = *edges;
         let (width, height) = (self.width as i32, self.height as i32); // checked before
-        let over = (-xmin).max(-ymin).max(xmax.saturating_add(1) - width).max(ymax.saturating_add(1) - height);
+        let left_over = xmin.saturating_neg().max(ymin.saturating_neg());
+        let over = left_over.max(xmax.saturating_add(1).saturating_sub(width));
+        let over = over.max(ymax.saturating_add(1).saturating_sub(height));
         let cut = |edge: i32, size: i32| edge.clamp(0, size) as f32;
         let b = BoundingBox {
             x0: cut(xmin, width),

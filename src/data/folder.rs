@@ -1,11 +1,13 @@
 //! A folder of annotation files, as downloaded: read one at a time.
 
 use super::annotation::Annotation;
+use super::attributes::AttributeSource;
 use super::report::{ReadReport, Skipped};
 use super::vocabulary::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::source::Folder;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Whose relations are joined where they come in overlapping pieces ([`VideoGraph::merge_segments`]).
 ///
@@ -73,6 +75,15 @@ pub struct AnnotationFolder<F> {
     folder: F,
     files: Vec<String>,
     options: ReadOptions,
+    attributes: Option<Arc<dyn AttributeSource>>,
+}
+
+/// One file, read.
+struct FileRead {
+    annotation: Annotation,
+    bytes: u64,
+    /// What of the source of attributes does not fit.
+    refused: Vec<Skipped>,
 }
 
 impl<F: Folder> AnnotationFolder<F> {
@@ -91,7 +102,13 @@ impl<F: Folder> AnnotationFolder<F> {
             let advice = "give the folder with VidVRD's or VidOR's annotation files (one .json a video)".to_owned();
             return Err(Error::MissingFile { folder: folder.name(), file: "annotation".to_owned(), advice });
         }
-        Ok(Self { folder, files, options })
+        Ok(Self { folder, files, options, attributes: None })
+    }
+
+    /// The same folder, its objects described by a source of attribute words.
+    #[must_use]
+    pub fn with_attributes(self, source: Arc<dyn AttributeSource>) -> Self {
+        Self { attributes: Some(source), ..self }
     }
 
     /// The folder itself.
@@ -109,12 +126,12 @@ impl<F: Folder> AnnotationFolder<F> {
     /// Reads one file.
     ///
     /// # Errors
-    /// Those of [`Annotation::parse`] and of the folder.
+    /// Those of [`Annotation::parse`], of the folder, and of [`AttributeSource::describe`].
     pub async fn read(&self, file: &str) -> Result<Annotation> {
-        Ok(self.read_sized(file).await?.0)
+        Ok(self.read_sized(file).await?.annotation)
     }
 
-    async fn read_sized(&self, file: &str) -> Result<(Annotation, u64)> {
+    async fn read_sized(&self, file: &str) -> Result<FileRead> {
         let path = format!("{}/{file}", self.folder.name());
         let bytes = self.folder.bytes(file).await?;
         let mut annotation = Annotation::parse(&bytes, &path)?;
@@ -124,7 +141,12 @@ impl<F: Folder> AnnotationFolder<F> {
         if self.options.merge_segments.applies(annotation.dataset, &path) {
             annotation.traps.merged_segments = annotation.graph.merge_segments() as u64;
         }
-        Ok((annotation, bytes.len() as u64))
+        let refused = match &self.attributes {
+            Some(source) => source.describe(file, &mut annotation.graph)?,
+            None => Vec::new(),
+        };
+        annotation.traps.misplaced_captions = refused.len() as u64;
+        Ok(FileRead { annotation, bytes: bytes.len() as u64, refused })
     }
 
     /// Reads every file in turn and hands it to `visit` with its name. Memory is bounded by the largest file.
@@ -137,8 +159,9 @@ impl<F: Folder> AnnotationFolder<F> {
         let (entities, predicates): (BTreeSet<&str>, BTreeSet<&str>) =
             (entities.into_iter().collect(), predicates.into_iter().collect());
         let mut report = ReadReport::default();
+        let mut videos = BTreeSet::new();
         for file in &self.files {
-            let (annotation, bytes) = match self.read_sized(file).await {
+            let FileRead { annotation, bytes, mut refused } = match self.read_sized(file).await {
                 Ok(read) => read,
                 Err(Error::Aborted) => return Err(Error::Aborted),
                 Err(error) if self.options.strict => return Err(error),
@@ -153,6 +176,12 @@ impl<F: Folder> AnnotationFolder<F> {
             report.boxes += graph.tracks.iter().map(|track| track.boxes.len() as u64).sum::<u64>();
             report.relations += graph.relations.len() as u64;
             report.traps += annotation.traps;
+            report.tracks += graph.tracks.len() as u64;
+            report.described_tracks += graph.tracks.iter().filter(|track| !track.attributes.is_empty()).count() as u64;
+            report.skipped_captions.append(&mut refused);
+            if self.attributes.is_some() {
+                videos.insert(graph.video_id.clone());
+            }
             for track in graph.tracks.iter().filter(|track| !entities.contains(track.category.as_str())) {
                 *report.unlisted_entities.entry(track.category.clone()).or_default() += 1;
             }
@@ -160,6 +189,12 @@ impl<F: Folder> AnnotationFolder<F> {
                 *report.unlisted_predicates.entry(relation.predicate.clone()).or_default() += 1;
             }
             visit(file, annotation)?;
+        }
+        if let Some(unused) = self.attributes.as_ref().and_then(|source| source.left_over(&videos)) {
+            if self.options.strict {
+                return Err(unused.into_error());
+            }
+            report.skipped_captions.push(unused);
         }
         Ok(report)
     }

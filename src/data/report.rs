@@ -26,6 +26,8 @@ pub struct Traps {
     pub duplicate_relations: u64,
     /// Pieces of 30 frames that were joined to the piece before.
     pub merged_segments: u64,
+    /// Captions of regions that fit no box of their video: left out.
+    pub misplaced_captions: u64,
 }
 
 impl std::ops::AddAssign for Traps {
@@ -39,6 +41,7 @@ impl std::ops::AddAssign for Traps {
         self.relations_missing_boxes += other.relations_missing_boxes;
         self.duplicate_relations += other.duplicate_relations;
         self.merged_segments += other.merged_segments;
+        self.misplaced_captions += other.misplaced_captions;
     }
 }
 
@@ -67,6 +70,12 @@ impl Skipped {
         };
         Self { file, line, column, reason }
     }
+
+    /// The same as an error, where a reading is strict.
+    pub(super) fn into_error(self) -> Error {
+        let Self { file, line, column, reason } = self;
+        Error::InvalidJson { file, line, column, reason }
+    }
 }
 
 /// What was read of a folder, and what was not.
@@ -90,6 +99,12 @@ pub struct ReadReport {
     pub unlisted_predicates: BTreeMap<String, u64>,
     /// Files that were refused.
     pub skipped: Vec<Skipped>,
+    /// Tracks.
+    pub tracks: u64,
+    /// Tracks with at least one attribute word.
+    pub described_tracks: u64,
+    /// Captions of regions that fit no box of their video, or no video of the folder.
+    pub skipped_captions: Vec<Skipped>,
 }
 
 impl ReadReport {

@@ -29,6 +29,8 @@ pub struct GraphStats {
     pub entities: BTreeMap<String, u64>,
     /// Relations of each predicate.
     pub predicates: BTreeMap<String, u64>,
+    /// Tracks with each attribute word.
+    pub attributes: BTreeMap<String, u64>,
 }
 
 impl GraphStats {
@@ -48,6 +50,9 @@ impl GraphStats {
         }
         for track in &graph.tracks {
             *self.entities.entry(track.category.clone()).or_default() += 1;
+            for word in track.attributes.values() {
+                *self.attributes.entry(word.clone()).or_default() += 1;
+            }
         }
         for relation in &graph.relations {
             *self.predicates.entry(relation.predicate.clone()).or_default() += 1;

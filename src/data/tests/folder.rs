@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::data::Traps;
+use crate::data::random_graph::random_graph;
 use crate::graph::{BoundingBox, VideoGraph};
 use crate::source::{DiskFolder, MemoryFolder};
 use crate::world::{Split, WorldClip, vidor_json};
@@ -93,45 +94,128 @@ fn set(path: &str, value: Value) -> impl FnOnce(&mut Value) {
     move |document| *document.pointer_mut(path).unwrap() = value
 }
 
-/// Bad documents, the words an error has to hold, and the text of the line it has to point at.
+/// A document in which a text stands for another.
+fn with(text: &str, other: &str) -> Vec<u8> {
+    let whole = String::from_utf8(document(|_| {})).unwrap();
+    assert!(whole.contains(text), "{text}");
+    whole.replacen(text, other, 1).into_bytes()
+}
+
+/// Bad documents, the words an error has to hold, and a text that stands there alone: in the line that the error has to
+/// point at, or in the object that begins there.
 fn bad_documents() -> Vec<(Vec<u8>, &'static str, &'static str)> {
-    let whole = document(|_| {});
-    let nan = String::from_utf8(whole.clone()).unwrap().replace("\"fps\": 30", "\"fps\": NaN");
-    let missing = document(|d| {
-        d.as_object_mut().unwrap().remove("width");
-    });
+    let relation = |key: &str, value: Value| document(set(&format!("/relation_instances/0/{key}"), value));
+    let last_box = |key: &str, value: Value| document(set(&format!("/trajectories/9/0/bbox/{key}"), value));
     vec![
-        (whole[..whole.len() / 2].to_vec(), "EOF", ""),
-        (b"".to_vec(), "EOF", ""),
         (b"[]".to_vec(), "invalid length 0", "[]"),
-        (nan.into_bytes(), "expected value", "\"fps\": NaN"),
-        (missing, "missing field `width`", ""),
-        (document(set("/video_id", json!(12))), "invalid type: integer `12`, expected a string", "\"video_id\": 12"),
-        (document(set("/trajectories/2/0/bbox/xmax", json!("9"))), "invalid type: string", "\"xmax\": \"9\""),
-        (document(set("/relation_instances/0/begin_fid", json!(-1))), "invalid value: integer `-1`", "-1"),
-        (document(set("/relation_instances/0/begin_fid", json!(10))), "begin_fid 10 is not before end_fid 10", "{"),
-        (document(set("/relation_instances/0/end_fid", json!(11))), "past the last of 10 frames", "{"),
-        (document(set("/relation_instances/0/object_tid", json!(7))), "track id 7 is not in", "{"),
-        (document(set("/trajectories/3/1/tid", json!(5))), "trajectories[3][1]: track id 5", "{"),
-        (document(set("/trajectories/3/1/tid", json!(1))), "two boxes in frame 3", "{"),
-        (document(set("/subject~1objects/1/tid", json!(0))), "track id 0 is given twice", "{"),
-        (document(set("/trajectories/9/0/bbox/ymax", json!(11))), "outside of the frame of 20 x 10", "{"),
-        (document(set("/trajectories/9/0/bbox/xmin", json!(-2))), "outside of the frame", "{"),
-        (document(set("/trajectories/9/0/bbox/xmin", json!(20))), "ends before it begins", "{"),
-        (document(set("/width", json!(0))), "width: 0 is no size", "\"width\": 0"),
+        (b"{} {}".to_vec(), "missing field `video_id`", "{}"),
+        (with("\"fps\": 30", "\"fps\": NaN"), "expected value", "\"fps\": NaN"),
+        (with("\"fps\": 30", "\"fps\": 1e999"), "number out of range", "\"fps\": 1e999"),
+        (with("\"fps\": 30", "\"fps\": -5.5"), "fps: -5.5 is no number of frames a second", "\"fps\": -5.5"),
         (document(set("/fps", json!(0))), "fps: 0 is no number of frames a second", "\"fps\": 0"),
+        (document(set("/fps", json!("30"))), "invalid type: string", "\"fps\": \"30\""),
+        (document(set("/width", json!(0))), "width: 0 is no size", "\"width\": 0"),
+        (document(set("/height", json!(-48))), "invalid value: integer `-48`", "\"height\": -48"),
+        (document(set("/height", json!(4_000_000_000_u32))), "is no size", "\"height\": 4000000000"),
+        (document(set("/video_id", json!(12))), "invalid type: integer `12`, expected a string", "\"video_id\": 12"),
+        (document(set("/subject~1objects/1/tid", json!(0))), "track id 0 is given twice", "\"cat\""),
+        (document(set("/subject~1objects/1/tid", json!(-3))), "invalid value: integer `-3`", "\"tid\": -3"),
+        (document(set("/subject~1objects/1/category", Value::Null)), "invalid type: null", "\"category\": null"),
+        (document(set("/relation_instances", json!(7))), "invalid type: integer `7`", "\"relation_instances\": 7"),
+        (document(set("/trajectories", json!("none"))), "invalid type: string", "\"trajectories\": \"none\""),
+        (document(set("/trajectories/2/0/bbox/xmax", json!("9"))), "invalid type: string", "\"xmax\": \"9\""),
+        (document(set("/trajectories/2/0/bbox/xmax", json!(9.5))), "invalid type: floating point", "\"xmax\": 9.5"),
+        (document(set("/trajectories/3/1/tid", json!(5))), "trajectories[3][1]: track id 5", "\"tid\": 5"),
+        (document(set("/trajectories/3/0/tid", json!(0))), "two boxes in frame 3", "\"generated\": 0"),
+        (last_box("ymax", json!(11)), "outside of the frame of 20 x 10", "\"ymax\": 11"),
+        (last_box("xmin", json!(-2)), "outside of the frame", "\"xmin\": -2"),
+        (last_box("xmin", json!(20)), "ends before it begins", "\"xmin\": 20"),
+        (last_box("ymin", json!(i32::MIN)), "outside of the frame", "\"ymin\": -2147483648"),
+        (last_box("ymin", json!(5_000_000_000_u64)), "invalid value: integer", "\"ymin\": 5000000000"),
+        (with("\"xmax\": 19", "\"xmax\": NaN"), "expected value", "\"xmax\": NaN"),
+        (with("\"begin_fid\": 0", "\"begin_fid\": NaN"), "expected value", "\"begin_fid\": NaN"),
+        (relation("begin_fid", json!(-1)), "invalid value: integer `-1`", "\"begin_fid\": -1"),
+        (relation("begin_fid", json!(10)), "begin_fid 10 is not before end_fid 10", "\"begin_fid\": 10"),
+        (relation("end_fid", json!(0)), "begin_fid 0 is not before end_fid 0", "\"end_fid\": 0"),
+        (relation("end_fid", json!(11)), "past the last of 10 frames", "\"end_fid\": 11"),
+        (relation("object_tid", json!(7)), "relation_instances[0]: track id 7 is not in", "\"object_tid\": 7"),
+        (relation("subject_tid", json!(8)), "relation_instances[0]: track id 8 is not in", "\"subject_tid\": 8"),
+        (relation("predicate", json!(["chase"])), "invalid type: sequence", "\"predicate\": ["),
     ]
+}
+
+/// Line of an error of a bad file, which its message names too.
+fn line_of(error: &Error, file: &str) -> usize {
+    let Error::InvalidJson { line, .. } = error else { panic!("{error}") };
+    let message = error.to_string();
+    assert!(message.contains(file) && message.contains(&format!("line {line}, ")), "{message}");
+    *line
 }
 
 #[test]
 fn bad_documents_are_refused_with_line_and_reason() {
-    for (bytes, reason, line) in bad_documents().into_iter() {
+    for (bytes, reason, place) in bad_documents() {
         let error = Annotation::parse(&bytes, "x.json").unwrap_err();
-        let Error::InvalidJson { line: number, .. } = &error else { panic!("{error}") };
+        let line = line_of(&error, "x.json");
         assert!(error.to_string().contains(reason), "{error} lacks {reason}");
         let text = String::from_utf8(bytes).unwrap();
-        let told = text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
-        assert!(told.contains(line), "{error}: line {number} is {told:?}");
+        let lines: Vec<&str> = text.lines().collect();
+        let own = lines[line - 1];
+        // An object begins with a bracket of its own and ends at the same depth.
+        let depth = own.len() - own.trim_start().len();
+        let ends = |other: &&str| other.len() - other.trim_start().len() <= depth;
+        let length =
+            if own.trim() == "{" { 1 + lines[line..].iter().take_while(|other| !ends(other)).count() } else { 1 };
+        let told = lines[line - 1..line - 1 + length].join("\n");
+        assert!(told.contains(place), "{error}: {told:?} lacks {place:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_short_is_refused_at_its_end() {
+    let whole = document(|_| {});
+    let missing = document(|d| {
+        d.as_object_mut().unwrap().remove("width");
+    });
+    let lines = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().count();
+    for end in (1..whole.len() - 1).step_by(97) {
+        let error = Annotation::parse(&whole[..end], "x.json").unwrap_err();
+        let line = line_of(&error, "x.json");
+        assert!(error.to_string().contains("EOF while parsing"), "{error}");
+        assert!((lines(&whole[..end])..=lines(&whole[..end]) + 1).contains(&line), "{error}");
+    }
+    assert_eq!(line_of(&Annotation::parse(b"", "x.json").unwrap_err(), "x.json"), 1);
+    let error = Annotation::parse(&missing, "x.json").unwrap_err();
+    assert!(error.to_string().contains("missing field `width`"), "{error}");
+    assert_eq!(line_of(&error, "x.json"), lines(&missing), "the object's end");
+}
+
+#[test]
+fn every_bad_file_of_a_folder_is_told_with_path_line_and_reason() {
+    let bad = bad_documents();
+    let files = bad.iter().enumerate().map(|(at, (bytes, ..))| (format!("{at:02}.json"), bytes.clone()));
+    let mut files: BTreeMap<String, Vec<u8>> = files.collect();
+    files.insert("0012.json".to_owned(), document(|_| {}));
+    let folder = MemoryFolder::new("drop", files.clone());
+    let folder = block_on(AnnotationFolder::open(folder, ReadOptions::default())).unwrap();
+    let mut visited = Vec::new();
+    let report = block_on(folder.scan(|file, _| {
+        visited.push(file.to_owned());
+        Ok(())
+    }));
+    let report = report.unwrap();
+    assert_eq!((visited, report.videos(), report.skipped.len()), (vec!["0012.json".to_owned()], 1, bad.len()));
+    for (at, (skipped, (_, reason, _))) in report.skipped.iter().zip(&bad).enumerate() {
+        assert_eq!(skipped.file, format!("drop/{at:02}.json"));
+        assert!(skipped.line > 0 && skipped.reason.contains(reason), "{skipped:?}");
+    }
+    files.retain(|file, _| file != "0012.json");
+    for (file, bytes) in files {
+        let one = MemoryFolder::new("drop", BTreeMap::from([(file.clone(), bytes)]));
+        let options = ReadOptions { strict: true, ..ReadOptions::default() };
+        let strict = block_on(AnnotationFolder::open(one, options)).unwrap();
+        let error = block_on(strict.scan(|_, _| panic!("{file} is bad"))).unwrap_err();
+        assert!(line_of(&error, &format!("drop/{file}")) > 0, "{error}");
     }
 }
 
@@ -195,12 +279,31 @@ fn what_is_odd_is_used_and_counted() {
 
 proptest! {
     #[test]
-    fn no_damage_makes_the_reader_panic(at in 0_usize..6000, byte: u8, cut in 0_usize..6000) {
+    fn no_damage_makes_the_reader_panic_or_silent(at in 0_usize..6000, byte: u8, cut in 0_usize..6000) {
         let mut bytes = document(|_| {});
         let at = at % bytes.len();
         bytes[at] = byte;
-        let _ = Annotation::parse(&bytes, "x.json");
-        bytes.truncate(cut);
-        let _ = Annotation::parse(&bytes, "x.json");
+        for bytes in [&bytes[..], &bytes[..cut.min(bytes.len())]] {
+            if let Err(error) = Annotation::parse(bytes, "x.json") {
+                let lines = bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
+                prop_assert!((1..=lines).contains(&line_of(&error, "x.json")), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_graph_is_read_back_whatever_the_order_of_its_lists(mut graph in random_graph()) {
+        graph.tracks.iter_mut().for_each(|track| track.attributes.clear());
+        let mut json = vidor_json(&graph);
+        let read = |json: &Value| Annotation::parse(json.to_string().as_bytes(), "x.json").unwrap();
+        let straight = read(&json);
+        prop_assert_eq!(&straight.graph, &graph);
+        for key in ["subject/objects", "relation_instances"] {
+            json[key].as_array_mut().unwrap().reverse();
+        }
+        for frame in json["trajectories"].as_array_mut().unwrap() {
+            frame.as_array_mut().unwrap().reverse();
+        }
+        prop_assert_eq!(read(&json), straight);
     }
 }

@@ -1,9 +1,10 @@
 //! Texts and negatives against the reference, and against what is true.
 
 use super::*;
+use crate::data::random_graph::random_graph;
 use crate::data::temporal::TEMPORAL_TEMPLATES;
 use crate::data::{LabelTexts, WordTable};
-use crate::graph::Triplet;
+use crate::graph::{Triplet, VideoGraph};
 use crate::world::{Split, WorldClip};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -116,31 +117,41 @@ fn nothing_becomes_true_by_a_change() {
     );
 }
 
+/// No negative of a graph's texts is the text itself, nor says anything that holds while the graph lasts.
+fn negatives_are_false(graph: &VideoGraph, draw: usize) -> Result<(), TestCaseError> {
+    let (tables, texts) = (Negatives::built_in(), LabelTexts::default());
+    for clip in graph.clips() {
+        let text = SceneText::of(graph, &clip.triplets, &texts);
+        let during = SceneText::during(graph, clip.interval, &texts);
+        let facts = Facts::new(during.clone());
+        let mut pick = |n: usize| draw % n;
+        let changed = [
+            tables.attribute_negative(&text, &facts, &mut pick),
+            tables.predicate_negative(&text, &facts, &mut pick),
+            tables.active_passive_negative(&text, &facts),
+        ];
+        let told: BTreeSet<String> = during.sentences.iter().map(ToString::to_string).collect();
+        for negative in changed.into_iter().flatten() {
+            prop_assert_ne!(negative.to_string(), text.to_string());
+            prop_assert_eq!(negative.sentences.len(), text.sentences.len());
+            for (new, old) in negative.sentences.iter().zip(&text.sentences) {
+                prop_assert!(new == old || !told.contains(&new.to_string()), "{new} is true");
+            }
+        }
+        let triplets: Vec<Triplet> = Vec::new();
+        prop_assert_eq!(tables.predicate_negative(&SceneText::of(graph, &triplets, &texts), &facts, &mut pick), None);
+    }
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn negatives_of_the_world_are_false_there(seed in 0_u64..2_000_000, draw in 0_usize..50) {
-        let graph = WorldClip::generate(Split::Train, seed).graph;
-        let (tables, texts) = (Negatives::built_in(), LabelTexts::default());
-        for clip in graph.clips() {
-            let text = SceneText::of(&graph, &clip.triplets, &texts);
-            let during = SceneText::during(&graph, clip.interval, &texts);
-            let facts = Facts::new(during.clone());
-            let mut pick = |n: usize| draw % n;
-            let changed = [
-                tables.attribute_negative(&text, &facts, &mut pick),
-                tables.predicate_negative(&text, &facts, &mut pick),
-                tables.active_passive_negative(&text, &facts),
-            ];
-            let told: BTreeSet<String> = during.sentences.iter().map(ToString::to_string).collect();
-            for negative in changed.into_iter().flatten() {
-                prop_assert_ne!(negative.to_string(), text.to_string());
-                prop_assert_eq!(negative.sentences.len(), text.sentences.len());
-                for (new, old) in negative.sentences.iter().zip(&text.sentences) {
-                    prop_assert!(new == old || !told.contains(&new.to_string()), "{new} is true");
-                }
-            }
-            let triplets: Vec<Triplet> = Vec::new();
-            prop_assert_eq!(tables.predicate_negative(&SceneText::of(&graph, &triplets, &texts), &facts, &mut pick), None);
-        }
+        negatives_are_false(&WorldClip::generate(Split::Train, seed).graph, draw)?;
+    }
+
+    #[test]
+    fn negatives_of_any_graph_are_false_there(graph in random_graph(), draw in 0_usize..50) {
+        negatives_are_false(&graph, draw)?;
     }
 }
