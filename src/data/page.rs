@@ -87,12 +87,17 @@ fn timeline(graph: &VideoGraph, sample: Option<&GraphSample>, texts: &LabelTexts
     let scale = BARS / f64::from(graph.frame_count.max(1));
     let height = AXIS + rows.len() * ROW + 4;
     let width = LABELS + BARS + 12.0;
-    let mut svg = format!("<h2>Timeline</h2>\n<svg class=\"timeline\" viewBox=\"0 0 {width} {height}\">\n");
+    let mut svg = "<h2>Timeline</h2>\n".to_owned();
+    if sample.is_some() {
+        svg.push_str("<p>A colour is a subject; the dashed lines are the frames of the sample below.</p>\n");
+    }
+    let _ = writeln!(svg, "<svg class=\"timeline\" viewBox=\"0 0 {width} {height}\">");
+    for y in (0..rows.len()).step_by(2).map(|at| AXIS + at * ROW) {
+        let _ = write!(svg, "<rect class=\"band\" x=\"0\" y=\"{y}\" width=\"{width}\" height=\"{ROW}\"/>");
+    }
+    svg.push_str(&axis(graph, scale, height));
     for (at, (name, subject, intervals)) in rows.iter().enumerate() {
         let y = AXIS + at * ROW;
-        if at % 2 == 0 {
-            let _ = write!(svg, "<rect class=\"band\" x=\"0\" y=\"{y}\" width=\"{width}\" height=\"{ROW}\"/>");
-        }
         let _ = write!(svg, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">", LABELS - 10.0, y + ROW - 6);
         let _ = write!(svg, "{}</text>", escaped(&shortened(name)));
         for interval in intervals {
@@ -111,11 +116,15 @@ fn timeline(graph: &VideoGraph, sample: Option<&GraphSample>, texts: &LabelTexts
         }
         svg.push('\n');
     }
-    svg + &axis(graph, sample, scale, height) + "</svg>\n"
+    for frame in sample.into_iter().flat_map(|sample| &sample.frames) {
+        let x = LABELS + (f64::from(*frame) + 0.5) * scale;
+        let _ = write!(svg, "<line class=\"drawn\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{AXIS}\" y2=\"{height}\"/>");
+    }
+    svg + "</svg>\n"
 }
 
-/// Numbers and lines of frames: round ones, and those of the sample.
-fn axis(graph: &VideoGraph, sample: Option<&GraphSample>, scale: f64, height: usize) -> String {
+/// Numbers and lines of round frames.
+fn axis(graph: &VideoGraph, scale: f64, height: usize) -> String {
     let mut svg = String::new();
     let steps = (0..10).flat_map(|power| [1, 2, 5].map(|first| first * 10_u32.saturating_pow(power)));
     let step = steps.into_iter().find(|step| graph.frame_count / step <= TICKS).unwrap_or(u32::MAX);
@@ -123,10 +132,6 @@ fn axis(graph: &VideoGraph, sample: Option<&GraphSample>, scale: f64, height: us
         let x = LABELS + f64::from(frame) * scale;
         let _ = write!(svg, "<path class=\"grid\" d=\"M{x:.1} {AXIS}V{height}\"/><text class=\"tick\" x=\"{x:.1}\" ");
         let _ = write!(svg, "y=\"{}\" text-anchor=\"middle\">{frame}</text>", AXIS - 8);
-    }
-    for frame in sample.into_iter().flat_map(|sample| &sample.frames) {
-        let x = LABELS + (f64::from(*frame) + 0.5) * scale;
-        let _ = write!(svg, "<line class=\"drawn\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{AXIS}\" y2=\"{height}\"/>");
     }
     svg
 }
@@ -164,14 +169,14 @@ fn boxes(graph: &VideoGraph, frame: u32, picture: Option<&str>, texts: &LabelTex
     svg + "</svg>"
 }
 
-/// An object's name on its colour, at its box's upper left corner and within the frame.
+/// An object's name on its colour, above its box's upper left corner and within the frame.
 fn name_tag(graph: &VideoGraph, track: &Track, b: &BoundingBox, texts: &LabelTexts) -> String {
     let name = called(track, texts);
     let font = f64::from(graph.width) / 22.0;
     // Sans-serif letters are a little more than half as wide as high.
     let (width, height) = ((name.chars().count() as f64 * 0.58 + 0.5) * font, font * 1.25);
     let x = f64::from(b.x0).min(f64::from(graph.width) - width).max(0.0);
-    let y = f64::from(b.y0).min(f64::from(graph.height) - height).max(0.0);
+    let y = (f64::from(b.y0) - height).max(0.0);
     format!(
         "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{}\"/>\
          <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"{font:.1}\" font-family=\"sans-serif\" fill=\"#fff\">{}</text>",
