@@ -253,7 +253,11 @@ impl<'a> Video<'a> {
     /// What is known of it without a look at it.
     fn known(&self) -> Option<VideoInfo> {
         let here = self.loader.known().get(&self.key).copied();
-        here.or_else(|| self.loader.cache()?.info(&self.key))
+        here.or_else(|| {
+            let info = self.loader.cache()?.info(&self.key)?;
+            self.loader.known().insert(self.key.clone(), info);
+            Some(info)
+        })
     }
 
     fn keep(&self, info: VideoInfo) {
