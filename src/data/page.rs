@@ -87,12 +87,17 @@ fn timeline(graph: &VideoGraph, sample: Option<&GraphSample>, texts: &LabelTexts
     let scale = BARS / f64::from(graph.frame_count.max(1));
     let height = AXIS + rows.len() * ROW + 4;
     let width = LABELS + BARS + 12.0;
-    let mut svg = format!("<h2>Timeline</h2>\n<svg class=\"timeline\" viewBox=\"0 0 {width} {height}\">\n");
+    let mut svg = "<h2>Timeline</h2>\n".to_owned();
+    if sample.is_some() {
+        svg.push_str("<p>A colour is a subject; the dashed lines are the frames of the sample below.</p>\n");
+    }
+    let _ = writeln!(svg, "<svg class=\"timeline\" viewBox=\"0 0 {width} {height}\">");
+    for y in (0..rows.len()).step_by(2).map(|at| AXIS + at * ROW) {
+        let _ = write!(svg, "<rect class=\"band\" x=\"0\" y=\"{y}\" width=\"{width}\" height=\"{ROW}\"/>");
+    }
+    svg.push_str(&axis(graph, scale, height));
     for (at, (name, subject, intervals)) in rows.iter().enumerate() {
         let y = AXIS + at * ROW;
-        if at % 2 == 0 {
-            let _ = write!(svg, "<rect class=\"band\" x=\"0\" y=\"{y}\" width=\"{width}\" height=\"{ROW}\"/>");
-        }
         let _ = write!(svg, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">", LABELS - 10.0, y + ROW - 6);
         let _ = write!(svg, "{}</text>", escaped(&shortened(name)));
         for interval in intervals {
@@ -111,11 +116,15 @@ fn timeline(graph: &VideoGraph, sample: Option<&GraphSample>, texts: &LabelTexts
         }
         svg.push('\n');
     }
-    svg + &axis(graph, sample, scale, height) + "</svg>\n"
+    for frame in sample.into_iter().flat_map(|sample| &sample.frames) {
+        let x = LABELS + (f64::from(*frame) + 0.5) * scale;
+        let _ = write!(svg, "<line class=\"drawn\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{AXIS}\" y2=\"{height}\"/>");
+    }
+    svg + "</svg>\n"
 }
 
-/// Numbers and lines of frames: round ones, and those of the sample.
-fn axis(graph: &VideoGraph, sample: Option<&GraphSample>, scale: f64, height: usize) -> String {
+/// Numbers and lines of round frames.
+fn axis(graph: &VideoGraph, scale: f64, height: usize) -> String {
     let mut svg = String::new();
     let steps = (0..10).flat_map(|power| [1, 2, 5].map(|first| first * 10_u32.saturating_pow(power)));
     let step = steps.into_iter().find(|step| graph.frame_count / step <= TICKS).unwrap_or(u32::MAX);
@@ -123,10 +132,6 @@ fn axis(graph: &VideoGraph, sample: Option<&GraphSample>, scale: f64, height: us
         let x = LABELS + f64::from(frame) * scale;
         let _ = write!(svg, "<path class=\"grid\" d=\"M{x:.1} {AXIS}V{height}\"/><text class=\"tick\" x=\"{x:.1}\" ");
         let _ = write!(svg, "y=\"{}\" text-anchor=\"middle\">{frame}</text>", AXIS - 8);
-    }
-    for frame in sample.into_iter().flat_map(|sample| &sample.frames) {
-        let x = LABELS + (f64::from(*frame) + 0.5) * scale;
-        let _ = write!(svg, "<line class=\"drawn\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{AXIS}\" y2=\"{height}\"/>");
     }
     svg
 }
@@ -158,28 +163,48 @@ fn boxes(graph: &VideoGraph, frame: u32, picture: Option<&str>, texts: &LabelTex
             color(graph, track.tid)
         );
     }
+    let mut tags: Vec<BoundingBox> = Vec::new();
     for (track, b) in seen {
-        svg.push_str(&name_tag(graph, track, b, texts));
+        svg.push_str(&name_tag(graph, track, b, &mut tags, texts));
     }
     svg + "</svg>"
 }
 
-/// An object's name on its colour, at its box's upper left corner and within the frame.
-fn name_tag(graph: &VideoGraph, track: &Track, b: &BoundingBox, texts: &LabelTexts) -> String {
+/// An object's name on its colour, within the frame: above its box, else in it or below it, where that covers none of the
+/// `tags` so far.
+fn name_tag(
+    graph: &VideoGraph,
+    track: &Track,
+    b: &BoundingBox,
+    tags: &mut Vec<BoundingBox>,
+    texts: &LabelTexts,
+) -> String {
     let name = called(track, texts);
-    let font = f64::from(graph.width) / 22.0;
+    let font = graph.width as f32 / 22.0;
     // Sans-serif letters are a little more than half as wide as high.
-    let (width, height) = ((name.chars().count() as f64 * 0.58 + 0.5) * font, font * 1.25);
-    let x = f64::from(b.x0).min(f64::from(graph.width) - width).max(0.0);
-    let y = f64::from(b.y0).min(f64::from(graph.height) - height).max(0.0);
+    let (width, height) = ((name.chars().count() as f32 * 0.58 + 0.5) * font, font * 1.25);
+    let x0 = b.x0.min(graph.width as f32 - width).max(0.0);
+    let at = |y: f32| {
+        let y0 = y.min(graph.height as f32 - height).max(0.0);
+        BoundingBox { x0, y0, x1: x0 + width, y1: y0 + height }
+    };
+    let mut places = [b.y0 - height, b.y0, b.y1, b.y1 - height].map(at).into_iter();
+    let tag = places.find(|place| !tags.iter().any(|tag| overlap(tag, place))).unwrap_or_else(|| at(b.y0 - height));
+    tags.push(tag);
     format!(
-        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{}\"/>\
+        "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{}\"/>\
          <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"{font:.1}\" font-family=\"sans-serif\" fill=\"#fff\">{}</text>",
+        tag.x0,
+        tag.y0,
         color(graph, track.tid),
-        x + font * 0.25,
-        y + font * 0.95,
+        tag.x0 + font * 0.25,
+        tag.y0 + font * 0.95,
         escaped(&name)
     )
+}
+
+fn overlap(a: &BoundingBox, b: &BoundingBox) -> bool {
+    a.x0 < b.x1 && b.x0 < a.x1 && a.y0 < b.y1 && b.y0 < a.y1
 }
 
 /// A frame's number and what is to be found in it.
@@ -265,6 +290,21 @@ mod tests {
         assert!(pictures.iter().all(|picture| html.contains(&format!("<image href=\"{picture}\""))));
         assert!(!html.contains("without their picture"));
         assert!(!page(&graph, None, &[], &rules.texts).contains("<h2>Texts"));
+    }
+
+    #[test]
+    fn names_keep_clear_of_each_other_and_in_the_frame() {
+        let mut graph = WorldClip::generate(Split::Train, 0).graph;
+        (graph.width, graph.height) = (320, 240);
+        let b = BoundingBox { x0: 300.0, y0: 4.0, x1: 320.0, y1: 90.0 };
+        let mut tags = Vec::new();
+        for track in &graph.tracks[..3] {
+            name_tag(&graph, track, &b, &mut tags, &LabelTexts::default());
+        }
+        for (at, tag) in tags.iter().enumerate() {
+            assert!(tag.x0 >= 0.0 && tag.y0 >= 0.0 && tag.x1 <= 320.0 && tag.y1 <= 240.0, "{tag:?}");
+            assert!(tags[..at].iter().all(|other| !overlap(tag, other)), "{tags:?}");
+        }
     }
 
     #[test]

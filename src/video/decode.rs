@@ -5,7 +5,7 @@ mod image_folder;
 mod tensor_file;
 mod video_file;
 
-use super::{FrameSource, program};
+use super::{FrameSource, VideoInfo, program};
 use crate::error::{Error, Result};
 use crate::event::Abort;
 use std::fs;
@@ -58,6 +58,19 @@ pub fn open_one(path: &Path, abort: &Abort) -> Result<Clip> {
             Err(Error::InvalidInput { what: path.display().to_string(), reason })
         }
     }
+}
+
+/// As [`open_one`], of a clip that was open before: a video's frames, whose counting takes a decoding of them all, are not
+/// counted again.
+///
+/// # Errors
+/// Those of [`open_one`]; a video that has changed since fails when it is read.
+pub fn open_again(path: &Path, info: VideoInfo, abort: &Abort) -> Result<Clip> {
+    let about = fs::metadata(path).map_err(Error::io("read", path))?;
+    if about.is_file() && !is_safetensors(path, about.len())? {
+        return Ok(Box::new(VideoFile::again(path, info, abort)));
+    }
+    open_one(path, abort)
 }
 
 /// Whether the file begins as safetensors do: the length of a JSON object, then that object. A file that is cut short

@@ -30,7 +30,7 @@ const HASH: &str = "sha256";
 const OF: &str = "of";
 
 /// Which video a frame is of: one that was written anew is another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct VideoKey(String);
 
 /// Frames of videos on disk.

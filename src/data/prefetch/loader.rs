@@ -14,12 +14,12 @@ use crate::video::decode::{self, Clip};
 use crate::video::preprocess::resized;
 use crate::video::sampling::frame_indices;
 use crate::video::{Frames, VideoInfo};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How a video is opened.
-type OpenClip = dyn Fn(&Path, &Abort) -> Result<Clip> + Send + Sync;
+/// How a video is opened; what is known of it spares finding that out.
+type OpenClip = dyn Fn(&Path, Option<VideoInfo>, &Abort) -> Result<Clip> + Send + Sync;
 
 /// Annotated videos on disk.
 #[derive(Debug, Clone)]
@@ -39,6 +39,8 @@ pub struct ClipLoader {
     graphs: Option<AnnotatedVideos>,
     pairs: Option<PathBuf>,
     cache: Option<Arc<FrameCache>>,
+    /// Of every video that was opened: some hundred bytes each.
+    known: Arc<Mutex<HashMap<VideoKey, VideoInfo>>>,
     open: Arc<OpenClip>,
 }
 
@@ -72,7 +74,7 @@ impl ClipOrder {
 
 impl std::fmt::Debug for ClipLoader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { preprocess, graphs, pairs, cache, open: _ } = self;
+        let Self { preprocess, graphs, pairs, cache, known: _, open: _ } = self;
         f.debug_struct("ClipLoader")
             .field("preprocess", preprocess)
             .field("graphs", graphs)
@@ -95,7 +97,7 @@ impl ClipLoader {
             let expected = "a rule that gives every clip as many frames: rand, middle or demo".to_owned();
             return Err(Error::InvalidConfig { field: "sampling", value: preprocess.sampling.to_string(), expected });
         }
-        Ok(Self { preprocess, graphs: None, pairs: None, cache: None, open: Arc::new(decode::open_one) })
+        Ok(Self { preprocess, graphs: None, pairs: None, cache: None, known: Arc::default(), open: Arc::new(open) })
     }
 
     /// With annotated videos.
@@ -125,9 +127,13 @@ impl ClipLoader {
         self
     }
 
-    /// With another decoder than [`decode::open_one`]; the flag asks a decoding to stop.
+    /// With another decoder than [`decode::open_one`]. It gets what is known of a video that was open before, and a flag
+    /// that asks it to stop.
     #[must_use]
-    pub fn with_decoder(mut self, open: impl Fn(&Path, &Abort) -> Result<Clip> + Send + Sync + 'static) -> Self {
+    pub fn with_decoder(
+        mut self,
+        open: impl Fn(&Path, Option<VideoInfo>, &Abort) -> Result<Clip> + Send + Sync + 'static,
+    ) -> Self {
         self.open = Arc::new(open);
         self
     }
@@ -136,6 +142,10 @@ impl ClipLoader {
     #[must_use]
     pub fn cache(&self) -> Option<&FrameCache> {
         self.cache.as_deref()
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<VideoKey, VideoInfo>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it can read batches of this many pairs and annotated videos.
@@ -202,38 +212,59 @@ fn no_video(folder: &str, file: &str) -> Error {
     Error::MissingFile { folder: folder.to_owned(), file: file.trim_end_matches(".json").to_owned(), advice }
 }
 
+fn open(path: &Path, known: Option<VideoInfo>, abort: &Abort) -> Result<Clip> {
+    known.map_or_else(|| decode::open_one(path, abort), |info| decode::open_again(path, info, abort))
+}
+
 /// One video: opened once at most, and not at all where the cache has what is asked for.
 struct Video<'a> {
     loader: &'a ClipLoader,
     path: PathBuf,
-    cached: Option<(&'a FrameCache, VideoKey)>,
+    key: VideoKey,
     clip: Option<Clip>,
     abort: &'a Abort,
 }
 
 impl<'a> Video<'a> {
     fn new(loader: &'a ClipLoader, path: PathBuf, abort: &'a Abort) -> Result<Self> {
-        let cached = loader.cache().map(|cache| VideoKey::of(&path).map(|key| (cache, key))).transpose()?;
-        Ok(Self { loader, path, cached, clip: None, abort })
+        let key = VideoKey::of(&path)?;
+        Ok(Self { loader, path, key, clip: None, abort })
     }
 
     fn clip(&mut self) -> Result<&mut Clip> {
         let opened = match self.clip.take() {
             Some(clip) => clip,
-            None => (self.loader.open)(&self.path, self.abort)?,
+            None => {
+                let clip = (self.loader.open)(&self.path, self.known(), self.abort)?;
+                self.keep(clip.info());
+                clip
+            }
         };
         Ok(self.clip.insert(opened))
     }
 
     fn info(&mut self) -> Result<VideoInfo> {
-        if let Some(info) = self.cached.as_ref().and_then(|(cache, key)| cache.info(key)) {
-            return Ok(info);
+        match self.known() {
+            Some(info) => Ok(info),
+            None => Ok(self.clip()?.info()),
         }
-        let info = self.clip()?.info();
-        if let Some((cache, key)) = &self.cached {
-            cache.put_info(key, info);
+    }
+
+    /// What is known of it without a look at it.
+    fn known(&self) -> Option<VideoInfo> {
+        let here = self.loader.known().get(&self.key).copied();
+        here.or_else(|| {
+            let info = self.loader.cache()?.info(&self.key)?;
+            self.loader.known().insert(self.key.clone(), info);
+            Some(info)
+        })
+    }
+
+    fn keep(&self, info: VideoInfo) {
+        let new = self.loader.known().insert(self.key.clone(), info).is_none();
+        if let Some(cache) = self.loader.cache().filter(|_| new) {
+            cache.put_info(&self.key, info);
         }
-        Ok(info)
     }
 
     /// The frames at `indices`, resized: `[frames, size, size, 3]`.
@@ -241,15 +272,15 @@ impl<'a> Video<'a> {
         let config = &self.loader.preprocess;
         let (rule, size) = (config.resize, config.image_size);
         let mut found: BTreeMap<usize, Option<Vec<u8>>> = indices.iter().map(|index| (*index, None)).collect();
-        if let Some((cache, key)) = &self.cached {
-            found.iter_mut().for_each(|(index, frame)| *frame = cache.frame(key, *index, rule, size));
+        if let Some(cache) = self.loader.cache() {
+            found.iter_mut().for_each(|(index, frame)| *frame = cache.frame(&self.key, *index, rule, size));
         }
         let missing: Vec<usize> = found.iter().filter(|(_, frame)| frame.is_none()).map(|(index, _)| *index).collect();
         if !missing.is_empty() {
             let decoded = resized(&self.clip()?.read(&missing)?, config);
             for (at, index) in missing.into_iter().enumerate() {
-                if let Some((cache, key)) = &self.cached {
-                    cache.put_frame(key, index, rule, size, decoded.frame(at));
+                if let Some(cache) = self.loader.cache() {
+                    cache.put_frame(&self.key, index, rule, size, decoded.frame(at));
                 }
                 found.insert(index, Some(decoded.frame(at).to_vec()));
             }

@@ -7,7 +7,7 @@ use crate::data::{
 };
 use crate::graph::Relation;
 use crate::source::DiskFolder;
-use crate::video::decode::{Clip, FRAMES as TENSOR, open_one};
+use crate::video::decode::{Clip, FRAMES as TENSOR, open_again, open_one};
 use crate::video::sampling::frame_indices;
 use crate::video::{FrameSource, Frames, VideoInfo, preprocess};
 use crate::world::{FRAMES, Split, WorldClip, vidor_json};
@@ -147,7 +147,7 @@ fn batches_are_those_of_the_seed_whatever_the_number_of_threads() {
     let mut all = Vec::new();
     for workers in [1, 2, 7] {
         // Some videos take long: later clips are done before earlier ones.
-        let loader = set.loader(SamplingRule::Rand).with_decoder(|path, abort| {
+        let loader = set.loader(SamplingRule::Rand).with_decoder(|path, _, abort| {
             let name = path.file_stem().unwrap().as_encoded_bytes();
             std::thread::sleep(Duration::from_millis(u64::from(name[name.len() - 1]) * 7 % 13));
             open_one(path, abort)
@@ -233,7 +233,7 @@ fn videos_that_cannot_be_read_end_the_reading_or_are_left_out() {
 fn a_decoder_that_panics_costs_its_clip() {
     let set = DataSet::write(3, 0, false);
     let broken = set.video(2);
-    let loader = set.loader(SamplingRule::Rand).with_decoder(move |path, abort| {
+    let loader = set.loader(SamplingRule::Rand).with_decoder(move |path, _, abort| {
         assert!(path != broken, "index out of bounds");
         open_one(path, abort)
     });
@@ -249,7 +249,7 @@ fn what_is_wrong_with_every_video_ends_the_reading() {
     let set = DataSet::write(3, 2, false);
     // A program that is missing is no video's fault.
     let loader = set.loader(SamplingRule::Rand);
-    let loader = loader.with_decoder(|_, _| Err(Error::MissingProgram { program: "ffmpeg", advice: "install it" }));
+    let loader = loader.with_decoder(|_, _, _| Err(Error::MissingProgram { program: "ffmpeg", advice: "install it" }));
     let mut prefetch = start(set.sampler((1, 1), 2), loader, options(2, BadVideo::Skip));
     assert_eq!(prefetch.next().unwrap().unwrap_err().code(), "missing-program");
     assert!(prefetch.next().is_none());
@@ -277,7 +277,7 @@ fn no_more_is_read_ahead_than_the_queue_holds() {
     let set = DataSet::write(4, 3, false);
     let opened = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&opened);
-    let loader = set.loader(SamplingRule::Rand).with_decoder(move |path, abort| {
+    let loader = set.loader(SamplingRule::Rand).with_decoder(move |path, _, abort| {
         counter.fetch_add(1, Relaxed);
         open_one(path, abort)
     });
@@ -295,7 +295,7 @@ fn dropping_and_aborting_leave_no_thread_behind() {
     // A decoding without end, as of a video on a disk that does not answer; it heeds the flag that it is given.
     let stuck = || {
         let (held, opened) = (Arc::clone(&held), Arc::clone(&opened));
-        set.loader(SamplingRule::Rand).with_decoder(move |_, abort| {
+        set.loader(SamplingRule::Rand).with_decoder(move |_, _, abort| {
             let _held = &held;
             opened.fetch_add(1, Relaxed);
             loop {
@@ -342,9 +342,13 @@ impl FrameSource for CountingClip {
 impl Counts {
     fn on(&self, loader: ClipLoader) -> ClipLoader {
         let counts = self.clone();
-        loader.with_decoder(move |path, abort| {
+        loader.with_decoder(move |path, known, abort| {
             counts.0[0].fetch_add(1, Relaxed);
-            Ok(Box::new(CountingClip(open_one(path, abort)?, counts.clone())))
+            let clip = match known {
+                Some(info) => open_again(path, info, abort)?,
+                None => open_one(path, abort)?,
+            };
+            Ok(Box::new(CountingClip(clip, counts.clone())))
         })
     }
 
@@ -461,6 +465,26 @@ fn real_videos_go_through_ffmpeg() {
     assert!(pixels == direct);
     let again = prefetch.next().unwrap().unwrap();
     assert_eq!((again.clips(), counts.since()), (2, (0, 0)));
+}
+
+#[test]
+fn a_video_is_looked_at_once() {
+    let set = DataSet::write(3, 3, false);
+    // What was known of each video at each opening.
+    let openings = Arc::new(std::sync::Mutex::new(BTreeMap::<PathBuf, Vec<Option<VideoInfo>>>::new()));
+    let list = Arc::clone(&openings);
+    let loader = set.loader(SamplingRule::Rand).with_decoder(move |path, known, abort| {
+        list.lock().unwrap().entry(path.to_owned()).or_default().push(known);
+        open_one(path, abort)
+    });
+    let options = PrefetchOptions { workers: 2, ahead: 1, bad_video: BadVideo::Fail };
+    take(&mut start(set.sampler((1, 1), 6), loader, options), 3);
+    let info = VideoInfo { frame_count: FRAMES, fps: None, width: 128, height: 128 };
+    let openings = openings.lock().unwrap();
+    assert_eq!(openings.len(), 6);
+    for known in openings.values() {
+        assert!(known.len() >= 3 && known[0].is_none() && known[1..].iter().all(|known| *known == Some(info)));
+    }
 }
 
 #[test]

@@ -47,6 +47,8 @@ fn frames_are_the_same_however_they_are_asked_for() {
             assert!(picked.frame(i) == all.frame(index), "{name}: frame {index}");
             assert!(clip.read(&[index]).unwrap().data == all.frame(index), "{name}: frame {index} alone");
         }
+        let mut again = open_again(&video(name), clip.info(), &Abort::default()).unwrap();
+        assert!(again.info() == clip.info() && again.read(&wanted).unwrap() == picked);
         // A moving hand-held picture: neighbours differ, so a shift by one frame could not pass.
         assert!(all.frame(117) != all.frame(118) && all.frame(0) != all.frame(1));
         assert_eq!(clip.read(&[count]).unwrap_err().code(), "invalid-input");

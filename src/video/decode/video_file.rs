@@ -75,6 +75,11 @@ impl VideoFile {
         Ok(Self { path: path.to_owned(), info, abort: abort.clone() })
     }
 
+    /// A file that was open before, which is not looked at.
+    pub(super) fn again(path: &Path, info: VideoInfo, abort: &Abort) -> Self {
+        Self { path: path.to_owned(), info, abort: abort.clone() }
+    }
+
     fn command(&self, wanted: &[usize]) -> Command {
         let VideoInfo { width, height, .. } = self.info;
         // Each pixel with the chroma sample it shares, accurately rounded: what the page does too (pkg/src/yuv.ts). `auto` is the file's matrix, and BT.601 where it
