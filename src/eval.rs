@@ -7,6 +7,7 @@ mod retrieval;
 mod scene_labels;
 mod scene_reader;
 mod tally;
+mod world_attention;
 mod world_clips;
 mod world_grounding;
 mod world_retrieval;
@@ -27,5 +28,6 @@ pub use retrieval::{
 pub use scene_labels::SceneLabels;
 pub use scene_reader::{Choice, SceneReader, TokenTriplet};
 pub use tally::Tally;
+pub use world_attention::WorldAttention;
 pub use world_grounding::WorldGrounding;
 pub use world_retrieval::WorldRetrieval;

@@ -2,6 +2,7 @@
 
 use super::input::ModelArgs;
 use super::{Context, output};
+use crate::eval::{AttentionPanel, WorldAttention, attention_figure};
 use crate::event::{Abort, Event, Events as _};
 use crate::platform::{block_on, write_beside};
 use crate::video::encode::{self, Codec};
@@ -52,7 +53,8 @@ struct WriteArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sgcr world eval
-  sgcr world eval --model models/mine --split compositional --clips 2000 --json")]
+  sgcr world eval --model models/mine --split compositional --clips 2000 --json
+  sgcr world eval --model models/sgcr --attention attention.svg")]
 struct EvalArgs {
     #[command(flatten)]
     model: ModelArgs,
@@ -62,6 +64,9 @@ struct EvalArgs {
     /// Their split: train, validation, test, compositional
     #[arg(long, default_value = "test", value_parser = parse_split)]
     split: Split,
+    /// Write a figure (SVG) of where CLS looks, layer by layer, in clips told apart from near misses and in others
+    #[arg(long, value_name = "FILE")]
+    attention: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -124,10 +129,17 @@ fn evaluate(args: &EvalArgs, context: &Context) -> anyhow::Result<()> {
     let (kinds, retrieval, grounding) = block_on(async {
         let kinds = evaluation.near_misses(split, clips.clone(), &mut bars, abort).await?;
         let retrieval = evaluation.retrieval(split, clips.clone(), &mut bars, abort).await?;
-        let grounding =
-            if has_scene_tokens { Some(evaluation.grounding(split, clips, &mut bars, abort).await?) } else { None };
+        let grounding = if has_scene_tokens {
+            Some(evaluation.grounding(split, clips.clone(), &mut bars, abort).await?)
+        } else {
+            None
+        };
         Ok::<_, crate::Error>((kinds, retrieval, grounding))
     })?;
+    if let Some(path) = &args.attention {
+        let found = block_on(evaluation.attention(split, clips, &mut bars, abort))?;
+        write_beside(path, attention_of(&found)?.as_bytes())?;
+    }
     bars.finish();
     if args.json {
         return output::print_json(&serde_json::json!({
@@ -135,14 +147,19 @@ fn evaluate(args: &EvalArgs, context: &Context) -> anyhow::Result<()> {
             "grounding": grounding.map(|grounding| grounding.to_json()),
         }));
     }
-    output::print(&format!(
-        "{} clips of the generated world's {} split\n{kinds}\n\n{}",
-        args.clips,
-        split.name(),
-        retrieval.ranks
-    ))?;
-    if let Some(grounding) = grounding {
-        output::print(&format!("\n{grounding}"))?;
+    let (count, split) = (args.clips, split.name());
+    output::print(&format!("{count} clips of the generated world's {split} split\n{kinds}\n\n{retrieval}"))?;
+    match grounding {
+        Some(grounding) => output::print(&format!("\n{grounding}")),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The figure, with a panel for each outcome that occurred.
+fn attention_of(found: &WorldAttention) -> crate::Result<String> {
+    let panels = [("told apart", &found.right), ("not told apart", &found.wrong)].map(|(title, mean)| AttentionPanel {
+        title: format!("{title} ({} pairs)", mean.clips()),
+        layers: mean.layers(),
+    });
+    attention_figure(&panels.into_iter().filter(|panel| !panel.layers.is_empty()).collect::<Vec<_>>())
 }

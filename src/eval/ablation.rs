@@ -19,6 +19,7 @@ mod tests;
 pub use cell::{Attention, Cell, Grounding, KindCount, LossPoint, Retrieval, Sweep, Variant};
 pub use claim::{Claim, Verdict, claims};
 pub use estimate::Estimate;
+pub(super) use figures::attention_plot;
 pub use study::{Kinds, Measure, Study};
 
 use crate::error::{Error, Result};

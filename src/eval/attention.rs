@@ -32,6 +32,13 @@ impl LayerShares {
     }
 }
 
+/// `[CLS, scene-graph tokens, patches]`.
+impl From<LayerShares> for [f64; 3] {
+    fn from(shares: LayerShares) -> Self {
+        [shares.cls, shares.scene, shares.patch]
+    }
+}
+
 /// Mean of the shares over clips.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AttentionMean {

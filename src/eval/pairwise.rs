@@ -10,7 +10,7 @@ use crate::model::{VideoOptions, VideoTextModel, cosines};
 use crate::platform::yield_now;
 use crate::text::Tokenizer;
 use crate::world::{NearMiss, NearMissKind, Split};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use std::fmt;
 use std::ops::Range;
 
@@ -111,31 +111,43 @@ impl WorldEvaluation<'_> {
             abort.check()?;
             let end = batch.end;
             let drawn = self.draw(split, batch, |drawn| (drawn.pixels, drawn.clip.near_misses()))?;
-            self.score(&drawn, &mut table).await?;
+            let (pixels, misses): (Vec<_>, Vec<_>) = drawn.into_iter().unzip();
+            let videos = self.encode(pixels.iter(), &VideoOptions::default())?.embed;
+            for answer in self.answers(videos, &misses).await? {
+                table.add(answer.kind, answer.positive, answer.negative);
+            }
             events.emit(Event::Progress { stage: "test", done: end - clips.start, total });
             yield_now().await;
         }
         Ok(table)
     }
 
-    async fn score(&self, clips: &[(Vec<f32>, Vec<NearMiss>)], table: &mut KindTable) -> Result<()> {
-        let pairs: Vec<(usize, &NearMiss)> = clips
-            .iter()
-            .enumerate()
-            .flat_map(|(clip, (_, pairs))| pairs.iter().map(move |pair| (clip, pair)))
-            .collect();
-        if pairs.is_empty() {
-            return Ok(());
+    /// Scores the near misses of each clip: `videos` `[clips, dim]`.
+    pub(super) async fn answers(&self, videos: Tensor<2>, misses: &[Vec<NearMiss>]) -> Result<Vec<Answer>> {
+        let pairs = || misses.iter().enumerate().flat_map(|(clip, pairs)| pairs.iter().map(move |pair| (clip, pair)));
+        let captions: Vec<&String> = pairs().flat_map(|(_, pair)| [&pair.positive, &pair.negative]).collect();
+        if captions.is_empty() {
+            return Ok(Vec::new());
         }
-        let videos = self.encode(clips.iter().map(|(pixels, _)| pixels), &VideoOptions::default())?.embed;
-        let captions: Vec<&String> = pairs.iter().flat_map(|(_, pair)| [&pair.positive, &pair.negative]).collect();
         let cosines = read(cosines(videos, self.embed_captions(&captions)?)).await?;
-        for (at, (clip, pair)) in pairs.iter().enumerate() {
+        let answer = |(at, (clip, pair)): (usize, (usize, &NearMiss))| {
             let row = &cosines[clip * captions.len()..(clip + 1) * captions.len()];
-            table.add(pair.kind, row[2 * at], row[2 * at + 1]);
-        }
-        Ok(())
+            Answer { clip, kind: pair.kind, positive: row[2 * at], negative: row[2 * at + 1] }
+        };
+        Ok(pairs().enumerate().map(answer).collect())
     }
+}
+
+/// Cosines of one near miss.
+pub struct Answer {
+    /// Which of the clips.
+    pub clip: usize,
+    /// What is wrong in the negative.
+    pub kind: NearMissKind,
+    /// Cosine of the true caption.
+    pub positive: f32,
+    /// Cosine of the false one.
+    pub negative: f32,
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::world::Split;
 use burn::tensor::Tensor;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 
 /// Retrieval among clips of the generated world. The more clips, the harder: a figure means nothing without their number.
@@ -24,6 +25,19 @@ pub struct WorldRetrieval {
     /// Ranks by cosine.
     #[serde(flatten)]
     pub ranks: RetrievalRanks,
+}
+
+/// As a Markdown table, and a sentence on captions that several clips share, if any do.
+impl fmt::Display for WorldRetrieval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.ranks)?;
+        match self.shared {
+            0 => Ok(()),
+            shared => {
+                write!(f, "\n\n{shared} clips share their caption with another one; it is right for all of these.")
+            }
+        }
+    }
 }
 
 impl WorldEvaluation<'_> {

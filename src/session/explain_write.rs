@@ -45,7 +45,7 @@ pub fn write_explanation(
     }
     let json = serde_json::to_vec_pretty(explanation).map_err(Error::json("explanation.json"))?;
     write_beside(&folder.join("explanation.json"), &json)?;
-    let panel = AttentionPanel { title: title.to_owned(), layers: explanation.attention.clone() };
+    let panel = AttentionPanel { title: String::new(), layers: explanation.attention.clone() };
     let figure = attention_figure(&[panel])?;
     write_beside(&folder.join("attention.svg"), figure.as_bytes())?;
     let index = folder.join("index.html");
@@ -110,7 +110,10 @@ mod tests {
         assert!(html.contains("<h1>a &amp; b</h1>") && html.contains("&lt;fox&gt;") && !html.contains("<fox>"));
         assert!(html.contains("ball") && !html.contains("cup") && html.contains("frame 1, 0.25 s"));
         assert_eq!((html.matches("<figure>").count(), html.matches("<li>").count()), (2, 1));
-        assert!(html.contains("SG tokens"), "the figure of attention");
+        assert!(
+            html.contains("scene-graph tokens</text>") || html.contains("share of CLS attention"),
+            "the figure of attention"
+        );
         let json = std::fs::read(place.join("explanation.json")).unwrap();
         assert_eq!(serde_json::from_slice::<Explanation>(&json).unwrap(), explanation());
 

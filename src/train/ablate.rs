@@ -285,9 +285,10 @@ fn measure(
         let triplets = found.grounding.triplets;
         cell.grounding =
             Some(Grounding { found: triplets.correct, triplets: triplets.total, iou: f64::from(MIN_OVERLAP) });
-        let layers = found.attention.layers();
-        let all = layers.iter().map(|layer| [layer.cls, layer.scene, layer.patch]).collect();
-        cell.attention = Some(Attention { all, ..Attention::default() });
+        let found = block_on(evaluation.attention(Split::Test, 0..config.grounding_clips, events, abort))?;
+        let [all, right, wrong] = [found.all, found.right, found.wrong]
+            .map(|mean| mean.layers().into_iter().map(Into::into).collect());
+        cell.attention = Some(Attention { all, right, wrong });
     }
     Ok(())
 }

@@ -109,6 +109,8 @@ fn world_eval_measures_kinds_retrieval_and_grounding() {
     assert!((50..=96).contains(&grounding["frames"].as_u64().unwrap()), "{grounding}");
     assert!(grounding["triplets"]["total"].as_u64() > grounding["pairs"]["total"].as_u64());
     assert_eq!(grounding["attention"].as_array().unwrap().len(), 2);
-    let table = succeed(&args);
+    let figure = folder.path().join("attention.svg");
+    let table = succeed(&[&args[..], &["--attention", text(&figure)]].concat());
+    assert!(std::fs::read_to_string(figure).unwrap().contains("told apart ("));
     assert!(table.contains("| text to video |") && table.contains("| pairs of boxes |"), "{table}");
 }

@@ -120,11 +120,18 @@ pub fn attention(study: &Study<'_>) -> Option<(Variant, Plot)> {
     };
     let panels = panels.into_iter().map(|(title, layers)| {
         let shares: Vec<&[[f64; 3]]> = all.iter().map(|attention| layers(attention)).collect();
-        attention_panel(title, &shares)
+        (title, shares)
     });
+    Some((variant, attention_plot(&panels.collect::<Vec<_>>())))
+}
+
+/// Shares of CLS's attention: each panel with its title and, of one model or several, `[CLS, scene-graph tokens, patches]`
+/// of every layer.
+#[must_use]
+pub fn attention_plot(panels: &[(&str, Vec<&[[f64; 3]]>)]) -> Plot {
     let legend = [("scene-graph tokens", color(Variant::Both)), ("patches", DARK)];
     let legend = legend.map(|(name, color)| (name.to_owned(), color)).to_vec();
-    Some((variant, Plot { legend, panels: panels.collect() }))
+    Plot { legend, panels: panels.iter().map(|(title, models)| attention_panel(title, models)).collect() }
 }
 
 fn attention_panel(title: &str, cells: &[&[[f64; 3]]]) -> Panel {

@@ -2,6 +2,7 @@
 
 use super::claim::{Claim, Verdict};
 use super::document::{Block, Document, Section, Table, Tone};
+use crate::data::escaped;
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("report.css");
@@ -104,10 +105,4 @@ fn claims_html(claims: &[Claim]) -> String {
         );
     }
     html + "</ul>\n"
-}
-
-/// Text for HTML and for attributes in double quotes.
-#[must_use]
-pub fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,5 +1,6 @@
 //! Charts as SVG: a row of panels under one legend. What is drawn is data ([`Plot`]); this file turns it into a picture.
 
+use crate::data::escaped;
 use crate::error::{Error, Result};
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -127,7 +128,7 @@ impl Plot {
         let mut svg = String::new();
         self.draw(&mut svg)
             .map_err(|error| Error::InvalidInput { what: format!("figure \"{label}\""), reason: error.to_string() })?;
-        let named = format!("<svg role=\"img\" aria-label=\"{}\" ", super::html::escaped(label));
+        let named = format!("<svg role=\"img\" aria-label=\"{}\" ", escaped(label));
         Ok(svg.replacen("<svg ", &named, 1))
     }
 
