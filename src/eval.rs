@@ -1,5 +1,6 @@
 //! Measuring a model: near-miss accuracy over clips, retrieval, what its scene-graph tokens stand for; reports.
 
+mod answer_attention;
 mod attention;
 mod grounding;
 mod pairwise;
@@ -18,6 +19,7 @@ crate::source::native_only! {
     pub use attention_figure::{AttentionPanel, attention_figure};
 }
 
+pub use answer_attention::AnswerAttention;
 pub use attention::{AttentionMean, LayerShares};
 pub use grounding::{Grounding, MIN_OVERLAP, box_overlap};
 pub use pairwise::{KindTable, WorldEvaluation};

@@ -10,7 +10,7 @@ use crate::model::{VideoOptions, VideoTextModel, cosines};
 use crate::platform::yield_now;
 use crate::text::Tokenizer;
 use crate::world::{NearMiss, NearMissKind, Split};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use std::fmt;
 use std::ops::Range;
 
@@ -119,22 +119,50 @@ impl WorldEvaluation<'_> {
     }
 
     async fn score(&self, clips: &[(Vec<f32>, Vec<NearMiss>)], table: &mut KindTable) -> Result<()> {
-        let pairs: Vec<(usize, &NearMiss)> = clips
-            .iter()
-            .enumerate()
-            .flat_map(|(clip, (_, pairs))| pairs.iter().map(move |pair| (clip, pair)))
-            .collect();
-        if pairs.is_empty() {
+        let pairs: Vec<&[NearMiss]> = clips.iter().map(|(_, pairs)| pairs.as_slice()).collect();
+        if pairs.iter().all(|pairs| pairs.is_empty()) {
             return Ok(());
         }
         let videos = self.encode(clips.iter().map(|(pixels, _)| pixels), &VideoOptions::default())?.embed;
-        let captions: Vec<&String> = pairs.iter().flat_map(|(_, pair)| [&pair.positive, &pair.negative]).collect();
-        let cosines = read(cosines(videos, self.embed_captions(&captions)?)).await?;
-        for (at, (clip, pair)) in pairs.iter().enumerate() {
-            let row = &cosines[clip * captions.len()..(clip + 1) * captions.len()];
-            table.add(pair.kind, row[2 * at], row[2 * at + 1]);
+        for answer in self.answers(videos, &pairs).await? {
+            table.add(answer.kind, answer.positive, answer.negative);
         }
         Ok(())
+    }
+
+    /// Scores the near misses of each clip, in their order; `videos` `[clips, dim]`.
+    pub(super) async fn answers(&self, videos: Tensor<2>, near_misses: &[&[NearMiss]]) -> Result<Vec<Answer>> {
+        let of_clip = |(clip, pairs): (usize, &&[NearMiss])| vec![clip; pairs.len()];
+        let clips: Vec<usize> = near_misses.iter().enumerate().flat_map(of_clip).collect();
+        let pairs: Vec<&NearMiss> = near_misses.iter().copied().flatten().collect();
+        if pairs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let captions: Vec<&String> = pairs.iter().flat_map(|pair| [&pair.positive, &pair.negative]).collect();
+        let cosines = read(cosines(videos, self.embed_captions(&captions)?)).await?;
+        let answers = clips.into_iter().zip(pairs).enumerate().map(|(at, (clip, pair))| {
+            let row = &cosines[clip * captions.len()..(clip + 1) * captions.len()];
+            Answer { clip, kind: pair.kind, positive: row[2 * at], negative: row[2 * at + 1] }
+        });
+        Ok(answers.collect())
+    }
+}
+
+/// What a model makes of one near miss.
+pub(super) struct Answer {
+    /// Position of its clip among those that were scored together.
+    pub clip: usize,
+    pub kind: NearMissKind,
+    /// Cosine of the true caption.
+    pub positive: f32,
+    /// Cosine of the false one.
+    pub negative: f32,
+}
+
+impl Answer {
+    /// Whether they were told apart; a tie is wrong.
+    pub fn is_right(&self) -> bool {
+        self.positive > self.negative
     }
 }
 
