@@ -286,9 +286,7 @@ fn measure(
         cell.grounding =
             Some(Grounding { found: triplets.correct, triplets: triplets.total, iou: f64::from(MIN_OVERLAP) });
         let found = block_on(evaluation.attention(Split::Test, 0..config.grounding_clips, events, abort))?;
-        let [all, right, wrong] = [found.all, found.right, found.wrong]
-            .map(|mean| mean.layers().into_iter().map(Into::into).collect());
-        cell.attention = Some(Attention { all, right, wrong });
+        cell.attention = Some(Attention::of(&found));
     }
     Ok(())
 }

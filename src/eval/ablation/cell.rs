@@ -1,7 +1,7 @@
 //! What one trained model of an ablation measured, as its run writes it.
 
 use crate::error::{Error, Result};
-use crate::eval::KindTable;
+use crate::eval::{AttentionMean, KindTable, WorldAttention};
 use crate::world::{NearMissKind, Split};
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +150,15 @@ pub struct Attention {
     /// Over clips of those that were not.
     #[serde(default)]
     pub wrong: Vec<[f64; 3]>,
+}
+
+impl Attention {
+    /// As it was measured.
+    #[must_use]
+    pub fn of(measured: &WorldAttention) -> Self {
+        let shares = |mean: &AttentionMean| mean.layers().into_iter().map(Into::into).collect();
+        Self { all: shares(&measured.all), right: shares(&measured.right), wrong: shares(&measured.wrong) }
+    }
 }
 
 impl Cell {

@@ -197,12 +197,12 @@ fn told_p(p: f64) -> String {
     if p < 0.001 { "below 0.001".to_owned() } else { format!("= {p:.3}") }
 }
 
-/// A sentence about what was not decided, for readers in a hurry.
+/// How many claims hold, for readers in a hurry.
 #[must_use]
 pub fn summary(claims: &[Claim]) -> String {
     let count = |verdict| claims.iter().filter(|claim| claim.verdict == verdict).count();
     format!(
-        "Of {} claims, {} hold, {} do not hold, and {} are not decided by these cells.",
+        "Of {} claims {} hold; do not hold: {}; not decided by these cells: {}.",
         claims.len(),
         count(Verdict::Holds),
         count(Verdict::DoesNotHold),

@@ -58,7 +58,7 @@ fn tiles(study: &Study<'_>) -> Vec<Tile> {
         }
     }
     let hours: f64 = study.cells().iter().map(|cell| cell.hours).sum();
-    add("cells", study.cells().len().to_string(), format!("{hours:.1} hours in all"));
+    add("cells", study.cells().len().to_string(), format!("{} in all", told_hours(hours)));
     tiles
 }
 
@@ -79,9 +79,10 @@ fn measured(study: &Study<'_>, about: &About) -> Section {
     let steps: BTreeSet<usize> = study.cells().iter().map(|cell| cell.steps).collect();
     let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
     let mut lines = vec![format!(
-        "Models: {}; {} steps of training each; seeds {}.",
+        "Models: {}; {} steps of training each; {} {}.",
         study.variants().into_iter().map(Variant::title).collect::<Vec<_>>().join(", "),
         steps.join(" or "),
+        if seeds.len() == 1 { "one seed," } else { "seeds" },
         seeds.join(", ")
     )];
     if let Some((least, half)) = pairs_of(study, Split::Test) {
@@ -231,9 +232,13 @@ fn sweeps(study: &Study<'_>) -> Result<Option<Section>> {
     let mut missing = Vec::new();
     for (sweep, file, caption) in sweeps {
         match figures::sweep(study, sweep) {
-            Some(plot) => {
-                blocks.push(figure(file, &format!("{caption}. The dashed line is the baseline's mean."), &plot)?)
-            }
+            Some(plot) => blocks.push(figure(
+                file,
+                &format!(
+                    "{caption}. The dashed line is the baseline's mean; points may have different numbers of seeds."
+                ),
+                &plot,
+            )?),
             None => missing.push(caption),
         }
     }
@@ -270,9 +275,13 @@ fn cells(study: &Study<'_>) -> Section {
         (name, entries.map(Entry::plain).to_vec())
     });
     let hours: f64 = study.cells().iter().map(|cell| cell.hours).sum();
-    let caption = format!("Every cell and how long it took; {hours:.1} hours in all");
+    let caption = format!("Every cell and how long it took; {} in all", told_hours(hours));
     let table = Table { caption, head, rows: rows.collect() };
     Section { title: "Cells".to_owned(), blocks: vec![Block::Table(table)] }
+}
+
+fn told_hours(hours: f64) -> String {
+    if hours < 1.0 { format!("{:.0} minutes", 60.0 * hours) } else { format!("{hours:.1} hours") }
 }
 
 fn figure(file: &'static str, caption: &str, plot: &Plot) -> Result<Block> {

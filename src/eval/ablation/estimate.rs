@@ -71,7 +71,7 @@ impl Estimate {
     pub fn told_with_ends(&self) -> String {
         match self.half {
             Some(_) => format!("{} ({} to {})", signed(self.mean), signed(self.low()), signed(self.high())),
-            None => format!("{} (one seed)", signed(self.mean)),
+            None => format!("{} (one seed, no interval)", signed(self.mean)),
         }
     }
 

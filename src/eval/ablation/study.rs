@@ -186,8 +186,8 @@ impl<'a> Study<'a> {
             }
         }
         if seeds.len() < 3 {
-            warnings
-                .push(format!("Only {} seed(s): three are the least that intervals mean something with.", seeds.len()));
+            let told = if seeds.len() == 1 { "one seed".to_owned() } else { format!("{} seeds", seeds.len()) };
+            warnings.push(format!("Only {told}: three are the least that intervals mean something with."));
         }
         let own = || self.cells.iter().filter(|cell| cell.sweep.is_none());
         let steps: std::collections::BTreeSet<usize> = own().map(|cell| cell.steps).collect();

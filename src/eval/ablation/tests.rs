@@ -142,7 +142,7 @@ fn one_seed_decides_nothing() {
     let cells: Vec<Cell> = cells().into_iter().filter(|cell| cell.seed == 2).collect();
     let study = Study::of(&cells).unwrap();
     assert!(claims(&study).iter().all(|claim| claim.verdict == Verdict::NotDecided));
-    assert!(study.warnings().iter().any(|warning| warning.starts_with("Only 1 seed")));
+    assert!(study.warnings().iter().any(|warning| warning.starts_with("Only one seed")));
     assert!(claim::headline(&study).unwrap().starts_with("These cells do not decide"));
 }
 
