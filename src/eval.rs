@@ -29,3 +29,36 @@ pub use scene_reader::{Choice, SceneReader, TokenTriplet};
 pub use tally::Tally;
 pub use world_grounding::WorldGrounding;
 pub use world_retrieval::WorldRetrieval;
+//! Measuring a model: near misses told apart, classes recognised, and how certain the numbers are.
+//!
+//! - [`Judged`], [`TieRule`], [`Tally`]: right and wrong by each benchmark's rule, ties counted; Wilson's intervals
+//! - [`ClusteredMean`], [`Paired`]: errors over videos, and two models on the same samples
+//! - [`roc_auc`], [`VideoLanguageEntailment`], [`paper_columns`], [`ZeroShot`]: the benchmarks' own numbers
+//! - [`WorldEvaluation`]: the generated world, without files
+
+mod clustered;
+mod judge;
+mod paired;
+mod pairwise;
+mod roc;
+pub mod scores;
+mod tally;
+mod velociti;
+mod zero_shot;
+
+pub use clustered::ClusteredMean;
+pub use judge::{Judged, PairTally, TieRule};
+pub use paired::{Paired, exact_mcnemar};
+pub use pairwise::{KindTable, WorldEvaluation};
+pub use roc::roc_auc;
+pub use tally::Tally;
+pub use velociti::{CONTROL, VideoLanguageEntailment, paper_columns};
+pub use zero_shot::{ClassRank, KINETICS_PROMPTS, PromptMean, ZeroShot};
+
+/// Cases of tests/fixtures/eval_arithmetic, whose numbers are scipy's, statsmodels' and scikit-learn's.
+#[cfg(test)]
+fn reference_cases(kind: &str) -> Vec<serde_json::Value> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/eval_arithmetic/cases.json");
+    let cases: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    cases[kind].as_array().unwrap().clone()
+}
