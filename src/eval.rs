@@ -35,6 +35,7 @@ pub use world_retrieval::WorldRetrieval;
 //! - [`ClusteredMean`], [`Paired`]: errors over videos, and two models on the same samples
 //! - [`roc_auc`], [`VideoLanguageEntailment`], [`paper_columns`], [`ZeroShot`]: the benchmarks' own numbers
 //! - [`WorldEvaluation`]: the generated world, without files
+//! - `run` (native only): a benchmark from its files to a folder of results
 
 mod clustered;
 mod judge;
@@ -45,6 +46,10 @@ pub mod scores;
 mod tally;
 mod velociti;
 mod zero_shot;
+
+crate::source::native_only! {
+    pub mod run;
+}
 
 pub use clustered::ClusteredMean;
 pub use judge::{Judged, PairTally, TieRule};

@@ -14,6 +14,7 @@ crate::source::native_only! {
     mod convert;
     mod explain_page;
     mod explain_write;
+    mod evaluate;
 
     pub use convert::{convert_checkpoint, verify_folder};
     pub use explain_write::write_explanation;

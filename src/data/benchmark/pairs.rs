@@ -2,6 +2,7 @@
 
 use super::DataFile;
 use super::row::Row;
+use crate::data::licence::{is_velociti, velociti_refused};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

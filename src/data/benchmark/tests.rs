@@ -254,7 +254,7 @@ fn msvd_s_pickled_captions() {
     ];
     for bytes in protocols {
         let pickle = DataFile { path: "raw-captions.pkl".into(), bytes: bytes.to_vec() };
-        let set = retrieval(RetrievalTask::Msvd, &[pickle.clone()]);
+        let set = retrieval(RetrievalTask::Msvd, std::slice::from_ref(&pickle));
         assert_eq!(set.videos, ["a_0_9", "b_1_2"]);
         let texts: Vec<_> = set.captions.iter().map(|caption| caption.text.as_str()).collect();
         assert_eq!(texts, ["cat", "a dog", "it's x"]);
