@@ -35,7 +35,7 @@ pub use world_retrieval::WorldRetrieval;
 //! - [`ClusteredMean`], [`Paired`]: errors over videos, and two models on the same samples
 //! - [`roc_auc`], [`VideoLanguageEntailment`], [`paper_columns`], [`ZeroShot`]: the benchmarks' own numbers
 //! - [`WorldEvaluation`]: the generated world, without files
-//! - `run` (native only): a benchmark from its files to a folder of results
+//! - `run` (native only): a benchmark from its files to a folder of results; `report`: those results for people
 
 mod clustered;
 mod judge;
@@ -48,6 +48,7 @@ mod velociti;
 mod zero_shot;
 
 crate::source::native_only! {
+    pub mod report;
     pub mod run;
 }
 

@@ -353,6 +353,103 @@ fn parts_are_merged_and_runs_compared() {
 }
 
 #[test]
+fn a_report_is_one_file_with_bars_and_pictures() {
+    let world = World::get();
+    let folder = tempfile::tempdir().unwrap();
+    let (output, clips, pairs) = (folder.path().join("out"), world.clips(), world.pairs());
+    succeed(&[&world.args(&clips, &pairs, &output)[..], &["--limit", "30"]].concat());
+    let path = succeed(&["eval", "report", text(&output), "--videos", text(&clips)]);
+    let html = std::fs::read_to_string(path.trim()).unwrap();
+    let wrong: Vec<Value> = samples(&output, "pairs").into_iter().filter(|line| line["correct"] == false).collect();
+    assert!(!wrong.is_empty());
+    assert_eq!(html.matches("<img ").count(), wrong.len().min(12));
+    assert_eq!(html.matches("data:image/jpeg;base64,").count(), wrong.len().min(12));
+    assert!(html.contains("<svg") && html.contains("agent identification") && html.contains("random"));
+    // Nothing outside the file: no address but those of pictures within it and of SVG's name space.
+    for attribute in ["src=\"", "href=\""] {
+        assert!(html.split(attribute).skip(1).all(|rest| rest.starts_with("data:")), "{attribute}");
+    }
+    assert!(!html.contains("<script"));
+    let worst = wrong.iter().map(|line| line["neg_score"].as_f64().unwrap() - line["pos_score"].as_f64().unwrap());
+    let worst = worst.zip(&wrong).max_by(|a, b| a.0.total_cmp(&b.0)).unwrap().1;
+    let markdown = std::fs::read_to_string(output.join("report.md")).unwrap();
+    let first = markdown.split("## Most wrong").nth(1).unwrap().trim().lines().next().unwrap();
+    assert!(first.contains(worst["positive"].as_str().unwrap()), "{first}");
+    let accuracy = 100.0 * results(&output)["table"][0]["accuracy"].as_f64().unwrap();
+    assert!(markdown.contains(&format!("| all | {accuracy:.1} |")) && html.contains(&format!("<td>{accuracy:.1}<td>")));
+    let error = fail(1, &["eval", "report", text(folder.path())]);
+    assert!(error.contains("results.json"), "{error}");
+}
+
+#[test]
+fn benchmarks_have_their_own_columns_files_and_ties() {
+    let world = World::get();
+    let folder = tempfile::tempdir().unwrap();
+    let videos = folder.path().join("videos");
+    std::fs::create_dir(&videos).unwrap();
+    let names = ["v_aaaaaaaaaaa_seg_10_20.mkv", "v_bbbbbbbbbbb_seg_0_10.mkv", "v_1.mp4", "v_2.mkv"];
+    for (at, name) in names.iter().enumerate() {
+        std::fs::copy(world.clips().join(format!("world_{}.mkv", 2_000_000_000 + at)), videos.join(name)).unwrap();
+    }
+    let fixture = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/benchmarks").join(name);
+    let run = |task: &str, data: &Path, more: &[&str]| -> (PathBuf, Value) {
+        let output = folder.path().join(task);
+        let args =
+            ["--quiet", "eval", task, "--data", text(data), "--videos", text(&videos), "--output", text(&output)];
+        succeed(&[&args[..], more].concat());
+        let results = results(&output);
+        (output, results)
+    };
+    let totals = |results: &Value| -> Vec<(String, u64)> {
+        let rows = results["table"].as_array().unwrap().iter();
+        rows.map(|row| (row["name"].as_str().unwrap().to_owned(), row["total"].as_u64().unwrap())).collect()
+    };
+
+    let (output, got) = run("velociti", &fixture("velociti_rows_SYNTHETIC.jsonl"), &["--velociti-csv"]);
+    let columns = ["agent_random", "agent_bind", "coref", "action_adv", "action_bind", "action_manner", "chrono"];
+    let mut expected = vec![("all".to_owned(), 7)];
+    expected.extend(columns.iter().chain(&["control"]).map(|name| ((*name).to_owned(), 1)));
+    assert_eq!(totals(&got), expected, "control is a row of its own and no part of all");
+    let lines = samples(&output, "velociti");
+    let right = lines.iter().filter(|line| line["kind"] != "control" && line["correct"] == true).count() as f64;
+    for metric in ["mean_of_kinds", "classic_vle"] {
+        assert!((got["metrics"][metric].as_f64().unwrap() - right / 7.0).abs() < 1e-12, "{metric}");
+    }
+    let csv = std::fs::read_to_string(output.join("velociti/coref.csv")).unwrap();
+    assert!(csv.lines().nth(1).unwrap().starts_with("coref,v_aaaaaaaaaaa_seg_10_20,\"(Ev1, Ev3)\","), "{csv}");
+
+    let (output, got) = run("videocon", &fixture("videocon_human_SYNTHETIC.csv"), &[]);
+    assert_eq!(totals(&got), [("all".to_owned(), 2), ("hard".to_owned(), 1)]);
+    let lines = samples(&output, "videocon");
+    let scores = |key: &str| lines.iter().map(|line| line[key].as_f64().unwrap()).collect::<Vec<_>>();
+    let (positives, negatives) = (scores("pos_score"), scores("neg_score"));
+    let won = |p: f64, n: f64| {
+        if p > n {
+            1.0
+        } else if p < n {
+            0.0
+        } else {
+            0.5
+        }
+    };
+    let all: f64 = positives.iter().map(|p| negatives.iter().map(|n| won(*p, *n)).sum::<f64>()).sum();
+    assert!((got["metrics"]["roc_auc"].as_f64().unwrap() - all / 4.0).abs() < 1e-12);
+    assert!((got["metrics"]["roc_auc_hard"].as_f64().unwrap() - won(positives[0], negatives[0])).abs() < 1e-12);
+
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-i", text(&videos.join("v_2.mkv")), "-frames:v", "1"]);
+    assert!(ffmpeg.arg(videos.join("picture.png")).status().unwrap().success());
+    let table = folder.path().join("swap_obj.json");
+    let row = |negative: &str| json!({"filename": "picture.jpg", "caption": "a red fox", "negative_caption": negative});
+    std::fs::write(&table, json!({"0": row("a blue key"), "1": row("a red fox")}).to_string()).unwrap();
+    let (output, got) = run("sugarcrepe", &table, &[]);
+    assert_eq!(got["config"]["preprocess"]["frames"], 1);
+    assert_eq!(samples(&output, "sugarcrepe")[1]["correct"], true, "the first of equals is the positive caption");
+    assert_eq!(got["table"][0]["ties"], 1);
+    assert_eq!(got["short"], json!([]));
+}
+
+#[test]
 fn classes_are_ranked_by_the_mean_over_prompts() {
     let world = World::get();
     let folder = tempfile::tempdir().unwrap();

@@ -4,7 +4,9 @@ use super::input::{ClipArgs, ModelArgs};
 use super::{CheckFailed, Context, output};
 use crate::config::{ModelType, PreprocessConfig, SamplingRule};
 use crate::data::benchmark::PairTask;
+use crate::eval::report::Report;
 use crate::eval::run::{Outcome, Request, Shard, Task, compare, evaluate, merge};
+use crate::platform::write_beside;
 use std::path::PathBuf;
 
 /// Measures a model on benchmarks.
@@ -17,6 +19,7 @@ use std::path::PathBuf;
   sgcr eval world --output out/world --limit 200
   sgcr eval velociti … --shard 1/4 --output out/part1    # then: sgcr eval merge out/part1 out/part2 … --output out/all
   sgcr eval compare out/base out/tuned
+  sgcr eval report out/mine --videos clips
 
 The output folder gets run.json (all that decides the numbers), samples_TASK.jsonl and results.json. A run that was
 stopped or killed goes on when the same command is given again.")]
@@ -43,6 +46,8 @@ enum EvalVerb {
     World(TaskArgs),
     /// Puts the parts of a run together
     Merge(MergeArgs),
+    /// Writes report.md and report.html: bars, published numbers, the samples most wrong with pictures
+    Report(ReportArgs),
     /// Compares two runs sample by sample: exact McNemar test, difference with interval
     Compare(CompareArgs),
 }
@@ -111,6 +116,15 @@ struct MergeArgs {
 }
 
 #[derive(Debug, clap::Args)]
+struct ReportArgs {
+    /// Folder of a finished run
+    run: PathBuf,
+    /// Folder with its videos, for pictures
+    #[arg(long)]
+    videos: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
 struct CompareArgs {
     /// Folder of run A
     a: PathBuf,
@@ -138,6 +152,7 @@ pub fn run(args: &EvalArgs, context: &Context) -> anyhow::Result<()> {
             let outcome = merge(&args.parts, &args.output)?;
             tell(&outcome, args.json, args.allow_missing)
         }
+        EvalVerb::Report(args) => report(args, context),
         EvalVerb::Compare(args) => {
             let comparison = compare(&args.a, &args.b)?;
             if args.json { output::print_json(&comparison) } else { output::print(&comparison.to_markdown()) }
@@ -179,6 +194,15 @@ fn task(args: &TaskArgs, task: Task, context: &Context) -> anyhow::Result<()> {
     let outcome = evaluate(&request, &session, &mut bars, &context.abort)?;
     bars.finish();
     tell(&outcome, args.json, args.allow_missing)
+}
+
+fn report(args: &ReportArgs, context: &Context) -> anyhow::Result<()> {
+    let report = Report::read(&args.run)?;
+    write_beside(&args.run.join("report.md"), report.to_markdown().as_bytes())?;
+    let html = report.to_html(args.videos.as_deref(), &context.abort)?;
+    let path = args.run.join("report.html");
+    write_beside(&path, html.as_bytes())?;
+    output::print(&path.display().to_string())
 }
 
 /// A benchmark's own frames where its authors fix them: VELOCITI's image models average twenty, an image is one.

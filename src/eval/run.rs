@@ -25,20 +25,21 @@ mod identity;
 mod journal;
 mod merge;
 mod near_misses;
-mod results;
+pub(crate) mod results;
 mod settings;
 mod task;
 mod velociti_csv;
 mod videos;
 
 pub use cache::EmbeddingCache;
-pub use clips::ClipFacts;
+pub use classes::ClassLine;
+pub use clips::{ClipFacts, picture_frame};
 pub use compare::{Comparison, KindComparison, compare};
 pub use identity::ModelIdentity;
 pub use journal::Journal;
 pub use merge::merge;
 pub use near_misses::PairLine;
-pub use results::{MissingVideo, Outcome, Results, ShortVideo, Times};
+pub use results::{MissingVideo, Outcome, Results, ShortVideo, TableRow, Times, table_markdown};
 pub use settings::{DataHash, RunSettings, Shard};
 pub use task::Task;
 

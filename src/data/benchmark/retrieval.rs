@@ -3,6 +3,7 @@
 use super::DataFile;
 use super::pickled;
 use super::row::Row;
+use crate::data::locate::{Fault, Place};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -68,24 +69,9 @@ struct Sentences {
 }
 
 #[derive(Deserialize)]
-#[serde(try_from = "StoredSentence")]
-struct Sentence(StoredSentence);
-
-#[derive(Deserialize)]
-struct StoredSentence {
+struct Sentence {
     video_id: String,
     caption: String,
-}
-
-impl TryFrom<StoredSentence> for Sentence {
-    type Error = &'static str;
-
-    fn try_from(sentence: StoredSentence) -> std::result::Result<Self, Self::Error> {
-        if sentence.video_id.trim().is_empty() || sentence.caption.trim().is_empty() {
-            return Err("a sentence's \"video_id\" or \"caption\" is blank");
-        }
-        Ok(Self(sentence))
-    }
 }
 
 impl RetrievalSet {
@@ -187,12 +173,23 @@ fn captions(file: &DataFile) -> Result<Vec<(String, String)>> {
     }
     let text = file.text()?;
     if text.trim_start().starts_with('{') && text.contains("\"sentences\"") {
-        let sentences: Sentences = serde_json::from_str(text).map_err(Error::json(file.name()))?;
-        return Ok(sentences.sentences.into_iter().map(|Sentence(s)| (s.video_id, s.caption)).collect());
+        return sentences(text, &file.name());
     }
     let rows = file.rows()?;
     let all: Result<Vec<Vec<(String, String)>>> = rows.iter().map(row_captions).collect();
     Ok(all?.into_iter().flatten().collect())
+}
+
+/// Video and caption of each of `MSRVTT_data.json`'s sentences.
+fn sentences(text: &str, file: &str) -> Result<Vec<(String, String)>> {
+    let Sentences { sentences } = serde_json::from_str(text).map_err(Error::json(file))?;
+    let is_blank = |sentence: &Sentence| sentence.video_id.trim().is_empty() || sentence.caption.trim().is_empty();
+    if let Some(at) = sentences.iter().position(is_blank) {
+        let reason = "its \"video_id\" or \"caption\" is blank".to_owned();
+        let fault = Fault { place: Place { key: "sentences", path: vec![at] }, reason };
+        return Err(Error::json(file)(fault.at(text.as_bytes())));
+    }
+    Ok(sentences.into_iter().map(|sentence| (sentence.video_id, sentence.caption)).collect())
 }
 
 fn row_captions(row: &Row) -> Result<Vec<(String, String)>> {

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::event::Abort;
 use crate::video::decode::{self, Clip};
 use crate::video::sampling::frame_indices;
-use crate::video::{VideoInfo, preprocess};
+use crate::video::{Frames, VideoInfo, preprocess};
 use crate::world::WorldClip;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -166,6 +166,19 @@ fn one_clip(path: &Path, abort: &Abort) -> Result<Clip> {
             Err(Error::InvalidInput { what: path.display().to_string(), reason })
         }
     }
+}
+
+/// One frame of a video, for people: of a folder's file, or of a generated clip where there is no folder.
+///
+/// # Errors
+/// Whatever is wrong with the video; [`Error::Aborted`].
+pub fn picture_frame(index: Option<&VideoIndex>, video: &str, frame: usize, abort: &Abort) -> Result<Frames> {
+    let mut clip: Clip = match index {
+        Some(index) => one_clip(&index.find(video)?, abort)?,
+        None => Box::new(world_clip(video)?),
+    };
+    let last = clip.info().frame_count.saturating_sub(1);
+    clip.read(&[frame.min(last)])
 }
 
 /// The name of a generated clip.

@@ -84,6 +84,68 @@ pub struct Group {
     pub mean: ClusteredMean,
 }
 
+/// One row of the table as files have it; shares are 0..1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableRow {
+    /// Its name in files.
+    pub name: String,
+    /// Its name for people.
+    pub title: String,
+    /// Right answers.
+    pub correct: u64,
+    /// Samples.
+    pub total: u64,
+    /// Samples with equal scores.
+    pub ties: u64,
+    /// Videos.
+    pub videos: usize,
+    /// Share of right answers; null without samples.
+    pub accuracy: Option<f64>,
+    /// Wilson's 95 % interval.
+    pub wilson: [f64; 2],
+    /// The 95 % interval by errors clustered by video.
+    pub by_video: [f64; 2],
+}
+
+impl TableRow {
+    fn of(group: &Group) -> Self {
+        let Tally { correct, total } = group.tally.tally;
+        let (low, high) = group.tally.tally.interval();
+        let (low_video, high_video) = group.mean.interval();
+        Self {
+            name: group.name.clone(),
+            title: group.title.clone(),
+            correct,
+            total,
+            ties: group.tally.ties,
+            videos: group.mean.clusters,
+            accuracy: (total > 0).then(|| group.tally.tally.accuracy()),
+            wilson: [low, high],
+            by_video: [low_video.max(0.0), high_video.min(1.0)],
+        }
+    }
+}
+
+/// Rows as a Markdown table, in percent.
+#[must_use]
+pub fn table_markdown(rows: &[TableRow]) -> String {
+    let mut text = String::from(
+        "| group | accuracy % | 95 % (Wilson) | 95 % (by video) | ties | samples | videos |\n|---|---:|---:|---:|---:|---:|---:|\n",
+    );
+    for row in rows {
+        let [low, high] = row.wilson.map(|x| 100.0 * x);
+        let [low_video, high_video] = row.by_video.map(|x| 100.0 * x);
+        let accuracy = row.accuracy.map_or_else(|| "–".to_owned(), |accuracy| format!("{:.1}", 100.0 * accuracy));
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "| {} | {accuracy} | {low:.1} – {high:.1} | {low_video:.1} – {high_video:.1} | {} | {} | {} |",
+            row.title, row.ties, row.total, row.videos
+        );
+    }
+    text
+}
+
 /// Results of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Results {
@@ -245,7 +307,7 @@ impl Results {
             "dataset": task,
             "model": self.settings.model.name,
             "model_name": self.settings.model.name,
-            "table": self.groups.iter().map(table_row).collect::<Vec<_>>(),
+            "table": self.rows(),
             "config": self.settings,
             "missing": self.missing,
             "short": self.short,
@@ -253,6 +315,12 @@ impl Results {
             "total_evaluation_time_seconds": self.times.total_seconds,
             "times": self.times,
         })
+    }
+
+    /// The table's rows.
+    #[must_use]
+    pub fn rows(&self) -> Vec<TableRow> {
+        self.groups.iter().map(TableRow::of).collect()
     }
 
     /// Writes `results.json`.
@@ -268,21 +336,7 @@ impl Results {
     /// The table in Markdown, in percent, with what is missing below it.
     #[must_use]
     pub fn to_markdown(&self) -> String {
-        let mut text = String::from(
-            "| group | accuracy % | 95 % (Wilson) | 95 % (by video) | ties | samples | videos |\n|---|---:|---:|---:|---:|---:|---:|\n",
-        );
-        for group in &self.groups {
-            let (low, high) = group.tally.tally.interval();
-            let (low_video, high_video) = group.mean.interval();
-            let [accuracy, low, high, low_video, high_video] =
-                [group.tally.tally.accuracy(), low, high, low_video.max(0.0), high_video.min(1.0)].map(|x| 100.0 * x);
-            // Writing to a string cannot fail.
-            let _ = writeln!(
-                text,
-                "| {} | {accuracy:.1} | {low:.1} – {high:.1} | {low_video:.1} – {high_video:.1} | {} | {} | {} |",
-                group.title, group.tally.ties, group.tally.tally.total, group.mean.clusters
-            );
-        }
+        let mut text = table_markdown(&self.rows());
         for (name, value) in &self.metrics {
             let _ = write!(text, "\n{}: {:.1} %", name.replace('_', " "), 100.0 * value);
         }
@@ -309,21 +363,5 @@ fn harness_entry(name: &str, group: &Group) -> Value {
         "acc,none": group.mean.mean,
         "acc_stderr,none": group.mean.stderr,
         "acc_stderr_clustered,none": group.mean.stderr_clustered,
-    })
-}
-
-fn table_row(group: &Group) -> Value {
-    let (low, high) = group.tally.tally.interval();
-    let (low_video, high_video) = group.mean.interval();
-    json!({
-        "name": group.name,
-        "title": group.title,
-        "correct": group.tally.tally.correct,
-        "total": group.tally.tally.total,
-        "ties": group.tally.ties,
-        "videos": group.mean.clusters,
-        "accuracy": group.mean.mean,
-        "wilson": [low, high],
-        "by_video": [low_video.max(0.0), high_video.min(1.0)],
     })
 }
