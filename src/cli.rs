@@ -5,8 +5,8 @@
 mod ablate;
 mod convert;
 mod embed;
-mod explain;
 mod eval;
+mod explain;
 mod graph;
 mod input;
 mod inspect;

@@ -12,9 +12,9 @@ mod self_test;
 
 crate::source::native_only! {
     mod convert;
+    mod evaluate;
     mod explain_page;
     mod explain_write;
-    mod evaluate;
 
     pub use convert::{convert_checkpoint, verify_folder};
     pub use explain_write::write_explanation;

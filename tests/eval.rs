@@ -449,6 +449,88 @@ fn benchmarks_have_their_own_columns_files_and_ties() {
     assert_eq!(got["short"], json!([]));
 }
 
+/// Ranks against those of the embed verb's cosines, sorted by brute force.
+#[test]
+fn retrieval_ranks_what_the_embed_verb_embeds() {
+    let world = World::get();
+    let folder = tempfile::tempdir().unwrap();
+    let (clips, output, cache) = (world.clips(), folder.path().join("out"), folder.path().join("cache"));
+    let names: Vec<String> = (0..9).map(|at| format!("world_{}.mkv", 2_000_000_000_u64 + at)).collect();
+    let captions: Vec<Vec<String>> = names
+        .iter()
+        .map(|name| {
+            let text = std::fs::read_to_string(clips.join(name.replace(".mkv", ".captions.json"))).unwrap();
+            let captions: Value = serde_json::from_str(&text).unwrap();
+            captions["captions"].as_array().unwrap().iter().take(2).map(|c| c.as_str().unwrap().to_owned()).collect()
+        })
+        .collect();
+    let rows: Vec<Value> =
+        names.iter().zip(&captions).map(|(name, captions)| json!({"video": name, "caption": captions})).collect();
+    let data = folder.path().join("ret.json");
+    std::fs::write(&data, serde_json::to_string(&rows).unwrap()).unwrap();
+    let args = |task: &'static str, output: &Path, more: &[&str]| -> Vec<String> {
+        let args = ["--quiet", "eval", task, "--data", text(&data), "--videos", text(&clips), "--output", text(output)];
+        args.iter().chain(["--cache", text(&cache)].iter()).chain(more).map(|arg| (*arg).to_owned()).collect()
+    };
+    let go = |args: Vec<String>| succeed(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    // Parts fill the cache, from which the whole is ranked.
+    for part in ["1/2", "2/2"] {
+        go(args("msvd", &folder.path().join(&part[..1]), &["--shard", part]));
+    }
+    let parts = [folder.path().join("1"), folder.path().join("2")];
+    let error = fail(1, &["eval", "merge", text(&parts[0]), text(&parts[1]), "--output", text(&output)]);
+    assert!(error.contains("--cache"), "{error}");
+    go(args("msvd", &output, &[]));
+    let results = results(&output);
+
+    let embeds = folder.path().join("e.safetensors");
+    let videos: Vec<PathBuf> = names.iter().map(|name| clips.join(name)).collect();
+    let texts: Vec<&str> = captions.iter().flatten().map(String::as_str).collect();
+    let mut embed = vec!["--quiet", "embed", "--pre-text", "--output", text(&embeds), "--video"];
+    embed.extend(videos.iter().map(|path| text(path)));
+    embed.push("--text");
+    embed.extend(&texts);
+    succeed(&embed);
+    let bytes = std::fs::read(&embeds).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let tensor = file.tensor("similarity").unwrap();
+    assert_eq!(tensor.shape(), [9, 18]);
+    let s: Vec<f32> = tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let at = |video: usize, text: usize| s[video * 18 + text];
+    let lines = samples(&output, "msvd");
+    assert_eq!(lines.len(), 18 + 9);
+    // Cosines of the two ways differ in the last digits: nearer than this, order is open.
+    let near = 1e-5;
+    for text in 0..18 {
+        let own = at(text / 2, text);
+        let above = (0..9).filter(|video| at(*video, text) > own + near).count();
+        let level = (0..9).filter(|video| at(*video, text) > own - near).count();
+        let rank = lines[text]["pessimistic"].as_u64().unwrap() as usize;
+        assert!((above + 1..=level).contains(&rank), "text {text}: {rank}, {above}, {level}");
+        assert_eq!(lines[text]["text"], texts[text]);
+    }
+    for video in 0..9 {
+        let own = at(video, 2 * video).max(at(video, 2 * video + 1));
+        let others = || (0..18).filter(|text| text / 2 != video);
+        let above = others().filter(|text| at(video, *text) > own + near).count();
+        let level = others().filter(|text| at(video, *text) > own - near).count();
+        let rank = lines[18 + video]["pessimistic"].as_u64().unwrap() as usize;
+        assert!((above + 1..=level + 1).contains(&rank), "video {video}: {rank}, {above}, {level}");
+    }
+    let first = lines[..18].iter().filter(|line| line["correct"] == true).count() as f64 / 18.0;
+    let row = &results["table"][0];
+    assert_eq!((&row["name"], &row["total"]), (&json!("t2v_r1"), &json!(18)));
+    assert!((row["accuracy"].as_f64().unwrap() - first).abs() < 1e-12);
+    let mean = lines[..18].iter().map(|line| line["pessimistic"].as_f64().unwrap()).sum::<f64>() / 18.0;
+    assert!((results["metrics"]["t2v_mean_rank"].as_f64().unwrap() - mean).abs() < 1e-9);
+    assert!(results["metrics"]["v2t_r1_dual_softmax"].is_number());
+    // Paragraphs: one text a video.
+    let didemo = folder.path().join("didemo");
+    go(args("didemo", &didemo, &["--limit", "5"]));
+    assert_eq!(samples(&didemo, "didemo").len(), 10);
+    succeed(&["eval", "report", text(&didemo)]);
+}
+
 #[test]
 fn classes_are_ranked_by_the_mean_over_prompts() {
     let world = World::get();

@@ -3,7 +3,7 @@
 use super::input::{ClipArgs, ModelArgs};
 use super::{CheckFailed, Context, output};
 use crate::config::{ModelType, PreprocessConfig, SamplingRule};
-use crate::data::benchmark::PairTask;
+use crate::data::benchmark::{PairTask, RetrievalTask};
 use crate::eval::report::Report;
 use crate::eval::run::{Outcome, Request, Shard, Task, compare, evaluate, merge};
 use crate::platform::write_beside;
@@ -40,6 +40,12 @@ enum EvalVerb {
     Sugarcrepe(TaskArgs),
     /// Your own pairs: JSONL, JSON or CSV with video, positive, negative, and perhaps kind
     Pairs(TaskArgs),
+    /// MSR-VTT retrieval: msrvtt_ret_test1k.json, MSRVTT_JSFUSION_test.csv, or MSRVTT_data.json with a list of videos
+    Msrvtt(TaskArgs),
+    /// MSVD retrieval: msvd_ret_test.json, or raw-captions.pkl with a list of videos
+    Msvd(TaskArgs),
+    /// DiDeMo paragraph retrieval: didemo_ret_test.json, or test_data.json with a list of videos
+    Didemo(TaskArgs),
     /// Kinetics-400, zero-shot: JSON or CSV with video and caption (the class), and perhaps a list of all classes
     K400(TaskArgs),
     /// The seven kinds of near misses on clips of the generated world
@@ -73,7 +79,7 @@ struct TaskArgs {
     /// Split of rows that name one (VideoCon), or of the generated world
     #[arg(long, default_value = "test")]
     split: String,
-    /// Only the first N samples (near misses), videos (k400) or clips (world)
+    /// Only the first N samples (near misses), videos (retrieval, k400) or clips (world)
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Only part I of N of the videos; `sgcr eval merge` puts parts together
@@ -146,6 +152,9 @@ pub fn run(args: &EvalArgs, context: &Context) -> anyhow::Result<()> {
         EvalVerb::Vitatecs(args) => task(args, Task::Pairs(PairTask::Vitatecs), context),
         EvalVerb::Sugarcrepe(args) => task(args, Task::Pairs(PairTask::Sugarcrepe), context),
         EvalVerb::Pairs(args) => task(args, Task::Pairs(PairTask::Pairs), context),
+        EvalVerb::Msrvtt(args) => task(args, Task::Retrieval(RetrievalTask::Msrvtt), context),
+        EvalVerb::Msvd(args) => task(args, Task::Retrieval(RetrievalTask::Msvd), context),
+        EvalVerb::Didemo(args) => task(args, Task::Retrieval(RetrievalTask::Didemo), context),
         EvalVerb::K400(args) => task(args, Task::Kinetics, context),
         EvalVerb::World(args) => task(args, Task::World, context),
         EvalVerb::Merge(args) => {

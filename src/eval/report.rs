@@ -9,7 +9,7 @@ mod html;
 pub use baselines::{Baseline, baselines};
 
 use crate::error::{Error, Result};
-use crate::eval::run::results::RESULTS_FILE;
+use crate::eval::run::results::{RESULTS_FILE, shown};
 use crate::eval::run::{MissingVideo, RunSettings, ShortVideo, TableRow, table_markdown};
 use crate::event::Abort;
 use hardest::HardSample;
@@ -98,7 +98,7 @@ impl Report {
         self.metrics
             .iter()
             .filter(|(name, _)| !self.table.iter().any(|row| **name == format!("acc_{}", row.name)))
-            .map(|(name, value)| (name.replace('_', " "), text(value)))
+            .map(|(name, value)| (name.replace('_', " "), shown(name, *value)))
             .collect()
     }
 

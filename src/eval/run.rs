@@ -26,6 +26,7 @@ mod journal;
 mod merge;
 mod near_misses;
 pub(crate) mod results;
+mod retrieval;
 mod settings;
 mod task;
 mod velociti_csv;
@@ -40,11 +41,12 @@ pub use journal::Journal;
 pub use merge::merge;
 pub use near_misses::PairLine;
 pub use results::{MissingVideo, Outcome, Results, ShortVideo, TableRow, Times, table_markdown};
+pub use retrieval::RankLine;
 pub use settings::{DataHash, RunSettings, Shard};
 pub use task::Task;
 
 use crate::config::PreprocessConfig;
-use crate::data::benchmark::{ClassSet, Purpose, read_pairs};
+use crate::data::benchmark::{ClassSet, Purpose, RetrievalSet, read_pairs};
 use crate::error::Result;
 use crate::event::{Abort, Events};
 use crate::text::TokenIds;
@@ -87,7 +89,7 @@ pub struct Request {
     pub cache: Option<PathBuf>,
     /// The split that rows or clips are taken of, where data has splits.
     pub split: String,
-    /// Only so many samples from the first (near misses) or videos (all else). Of the generated world: clips.
+    /// Only so many samples from the first (near misses) or videos (retrieval, classes). Of the generated world: clips.
     pub limit: Option<usize>,
     /// One part of the videos.
     pub shard: Option<Shard>,
@@ -123,6 +125,7 @@ pub fn evaluate(request: &Request, model: &impl Embedder, events: &mut impl Even
             near_misses::run(&run, samples, events)
         }
         Task::World => near_misses::run(&run, near_misses::of_world(request)?, events),
+        Task::Retrieval(task) => retrieval::run(&run, &RetrievalSet::read(task, run.files())?, events),
         Task::Kinetics => classes::run(&run, &ClassSet::read(run.files())?, events),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::eval::run::results::samples_file;
-use crate::eval::run::{ClassLine, Journal, PairLine, Task};
+use crate::eval::run::{ClassLine, Journal, PairLine, RankLine, Task};
 use std::path::Path;
 
 /// How many are shown.
@@ -29,6 +29,7 @@ pub fn read(folder: &Path, task: Task) -> Result<Vec<HardSample>> {
     let path = folder.join(samples_file(task));
     match task {
         Task::Pairs(_) | Task::World => Ok(pairs(Journal::read(&path)?)),
+        Task::Retrieval(_) => Ok(ranks(Journal::read(&path)?)),
         Task::Kinetics => Ok(classes(Journal::read(&path)?)),
     }
 }
@@ -55,6 +56,19 @@ fn classes(mut lines: Vec<ClassLine>) -> Vec<HardSample> {
     let hard = |line: ClassLine| HardSample {
         frame: middle(&line.clip.frames),
         told: vec![format!("rank {}", line.rank.pessimistic + 1), format!("best: {}", line.best.join(", "))],
+        video: line.video,
+        kind: line.kind,
+    };
+    lines.into_iter().take(SHOWN).map(hard).collect()
+}
+
+/// Texts whose video stands far back.
+fn ranks(mut lines: Vec<RankLine>) -> Vec<HardSample> {
+    lines.retain(|line| !line.correct && line.text.is_some());
+    lines.sort_by(|a, b| b.pessimistic.cmp(&a.pessimistic).then(a.id.cmp(&b.id)));
+    let hard = |line: RankLine| HardSample {
+        frame: line.frame,
+        told: vec![format!("its video has rank {}", line.pessimistic), line.text.unwrap_or_default()],
         video: line.video,
         kind: line.kind,
     };

@@ -6,6 +6,7 @@ use super::near_misses::{PairLine, results};
 use super::results::{MissingVideo, Outcome, RESULTS_FILE, Results, Times, samples_file};
 use super::settings::{RunSettings, SETTINGS_FILE};
 use super::{Shard, Task};
+use crate::data::benchmark::RetrievalTask;
 use crate::error::{Error, Result};
 use crate::platform::write_beside;
 use serde::de::DeserializeOwned;
@@ -41,7 +42,6 @@ pub fn merge(parts: &[PathBuf], output: &Path) -> Result<Outcome> {
         let count = results.samples[settings.task.name()]["original"].as_u64().unwrap_or_default();
         original = original.max(count as usize);
     }
-    std::fs::create_dir_all(output).map_err(Error::io("create", output))?;
     let file = samples_file(settings.task);
     let merged = match settings.task {
         Task::Pairs(_) | Task::World => {
@@ -54,9 +54,19 @@ pub fn merge(parts: &[PathBuf], output: &Path) -> Result<Outcome> {
             add_classes(&mut results, &lines);
             results
         }
+        Task::Retrieval(task) => return Err(nothing_to_merge(task)),
     };
     write_beside(&output.join(SETTINGS_FILE), &settings.to_json()?)?;
     merged.write(output)
+}
+
+fn nothing_to_merge(task: RetrievalTask) -> Error {
+    let reason = format!(
+        "every text looks among all videos, so parts have nothing to merge; run `sgcr eval {}` without --shard and with the \
+         --cache that the parts filled: it embeds nothing again",
+        task.name()
+    );
+    Error::InvalidInput { what: "parts of a retrieval run".to_owned(), reason }
 }
 
 /// The settings of the whole, where the parts are all of its parts.
@@ -110,6 +120,7 @@ fn lines<T: DeserializeOwned + Serialize>(
         lines.extend(Journal::read::<T>(&part.join(file))?);
     }
     lines.sort_by_key(&at);
+    std::fs::create_dir_all(output).map_err(Error::io("create", output))?;
     let path = output.join(file);
     write_beside(&path, &to_bytes(&lines, &path)?)?;
     Ok(lines)

@@ -87,7 +87,7 @@ pub fn run(run: &Run<'_, impl Embedder>, samples: Vec<PairSample>, events: &mut 
     let captions = if videos.is_empty() { Captions::default() } else { Captions::embed(run, texts, events)? };
     let rule = run.settings().ties;
     let (mut missing, times) = run.for_each_video(&videos, events, |at, video| {
-        let EmbeddedVideo { vector, facts, milliseconds } = video;
+        let EmbeddedVideo { vector, facts, milliseconds, .. } = video;
         let mut lines = Vec::new();
         for (at, sample) in &waiting[at].1 {
             let pos_score = dot(&vector, captions.of(&sample.positive)?);

@@ -157,7 +157,7 @@ pub struct Results {
     pub effective: usize,
     /// The table.
     pub groups: Vec<Group>,
-    /// Other numbers by name, 0..1 unless their name says otherwise.
+    /// Other numbers by name: shares, 0..1, but for those whose name ends in `_rank`.
     pub metrics: BTreeMap<String, f64>,
     /// Videos without results.
     pub missing: Vec<MissingVideo>,
@@ -190,14 +190,18 @@ impl Results {
 
     /// Adds a row for samples given as (judged, video).
     pub fn add_group<'a>(&mut self, name: &str, samples: impl Iterator<Item = (Judged, &'a str)>) {
+        let kind = NearMissKind::ALL.into_iter().find(|kind| kind.name() == name);
+        self.add_titled(name, kind.map_or(name, |kind| kind.title()), samples);
+    }
+
+    /// Adds a row under a title of its own.
+    pub fn add_titled<'a>(&mut self, name: &str, title: &str, samples: impl Iterator<Item = (Judged, &'a str)>) {
         let (mut tally, mut values) = (PairTally::default(), Vec::new());
         for (judged, video) in samples {
             tally.add(judged);
             values.push((f64::from(u8::from(judged.correct)), video));
         }
-        let kind = NearMissKind::ALL.into_iter().find(|kind| kind.name() == name);
-        let title = kind.map_or_else(|| name.to_owned(), |kind| kind.title().to_owned());
-        let (name, mean) = (name.to_owned(), ClusteredMean::of(values));
+        let (name, title, mean) = (name.to_owned(), title.to_owned(), ClusteredMean::of(values));
         self.groups.push(Group { name, title, tally, mean });
     }
 
@@ -338,7 +342,7 @@ impl Results {
     pub fn to_markdown(&self) -> String {
         let mut text = table_markdown(&self.rows());
         for (name, value) in &self.metrics {
-            let _ = write!(text, "\n{}: {:.1} %", name.replace('_', " "), 100.0 * value);
+            let _ = write!(text, "\n{}: {}", name.replace('_', " "), shown(name, Some(*value)));
         }
         if !self.short.is_empty() {
             let _ = write!(text, "\n{} videos have fewer frames than the model takes", self.short.len());
@@ -348,6 +352,15 @@ impl Results {
             let _ = write!(text, "\n{videos} videos are missing, and {samples} samples with them");
         }
         text.trim_end().to_owned()
+    }
+}
+
+/// A number as people read it: shares in percent, ranks as they are.
+pub fn shown(name: &str, value: Option<f64>) -> String {
+    match value {
+        Some(rank) if name.ends_with("_rank") => format!("{rank:.1}"),
+        Some(share) => format!("{:.1} %", 100.0 * share),
+        None => "–".to_owned(),
     }
 }
 

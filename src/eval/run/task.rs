@@ -1,6 +1,6 @@
 //! The benchmarks by name.
 
-use crate::data::benchmark::PairTask;
+use crate::data::benchmark::{PairTask, RetrievalTask};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -12,6 +12,8 @@ use std::str::FromStr;
 pub enum Task {
     /// Near misses told apart.
     Pairs(PairTask),
+    /// Videos and texts that find each other.
+    Retrieval(RetrievalTask),
     /// Classes of Kinetics-400 recognised.
     Kinetics,
     /// The seven kinds of near misses on clips of the generated world.
@@ -20,12 +22,15 @@ pub enum Task {
 
 impl Task {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Pairs(PairTask::Velociti),
         Self::Pairs(PairTask::Videocon),
         Self::Pairs(PairTask::Vitatecs),
         Self::Pairs(PairTask::Sugarcrepe),
         Self::Pairs(PairTask::Pairs),
+        Self::Retrieval(RetrievalTask::Msrvtt),
+        Self::Retrieval(RetrievalTask::Msvd),
+        Self::Retrieval(RetrievalTask::Didemo),
         Self::Kinetics,
         Self::World,
     ];
@@ -35,6 +40,7 @@ impl Task {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pairs(task) => task.name(),
+            Self::Retrieval(task) => task.name(),
             Self::Kinetics => "k400",
             Self::World => "world",
         }
@@ -44,6 +50,7 @@ impl Task {
     #[must_use]
     pub const fn seconds(self) -> Option<f64> {
         match self {
+            Self::Retrieval(task) => task.seconds(),
             Self::Pairs(_) | Self::Kinetics | Self::World => None,
         }
     }

@@ -29,6 +29,8 @@ pub struct Run<'a, E> {
 /// A video's embedding.
 #[derive(Debug)]
 pub struct EmbeddedVideo {
+    /// Its key in the cache.
+    pub key: String,
     /// Of length 1, `[dim]`.
     pub vector: Vec<f32>,
     /// What it was made from.
@@ -72,7 +74,7 @@ impl<'a, E: Embedder> Run<'a, E> {
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         let settings = folder.join(SETTINGS_FILE);
         if self.request.overwrite && settings.exists() && RunSettings::read(folder)? != self.settings {
-            for path in [self.journal(), folder.join(RESULTS_FILE)] {
+            for path in [self.journal(), self.video_journal(), folder.join(RESULTS_FILE)] {
                 if path.exists() {
                     fs::remove_file(&path).map_err(Error::io("remove", &path))?;
                 }
@@ -116,6 +118,11 @@ impl<'a, E: Embedder> Run<'a, E> {
         self.request.output.join(super::results::samples_file(self.settings.task))
     }
 
+    /// The file of its embedded videos, where samples come last.
+    pub fn video_journal(&self) -> PathBuf {
+        self.request.output.join(format!("videos_{}.jsonl", self.settings.task))
+    }
+
     /// Whether the video at this position of the data belongs to this part.
     pub fn has(&self, video: usize) -> bool {
         self.request.shard.is_none_or(|shard| shard.has(video))
@@ -151,7 +158,7 @@ impl<'a, E: Embedder> Run<'a, E> {
                         times.embed_seconds += embedding;
                         times.videos += 1;
                         let milliseconds = 1000.0 * (spent + embedding);
-                        visit(at, EmbeddedVideo { vector, facts: prepared.facts, milliseconds })?;
+                        visit(at, EmbeddedVideo { key: prepared.key, vector, facts: prepared.facts, milliseconds })?;
                     }
                     Err(error) if is_the_video_s(&error) => missing.push(MissingVideo::new(video, &error)),
                     Err(error) => return Err(error),
