@@ -7,6 +7,7 @@
 mod dtype;
 mod encode;
 mod explain;
+mod mix;
 mod score;
 mod self_test;
 

@@ -449,6 +449,25 @@ fn benchmarks_have_their_own_columns_files_and_ties() {
     assert_eq!(got["short"], json!([]));
 }
 
+#[test]
+fn a_model_mixed_with_itself_is_itself_under_another_name() {
+    let world = World::get();
+    let folder = tempfile::tempdir().unwrap();
+    let (clips, pairs) = (world.clips(), world.pairs());
+    let run = |name: &str, more: &[&str]| -> PathBuf {
+        let output = folder.path().join(name);
+        succeed(&[&world.args(&clips, &pairs, &output)[..], &["--limit", "8"], more].concat());
+        output
+    };
+    let (alone, mixed) = (run("alone", &[]), run("mixed", &["--mix-base", "www/model", "--mix", "0.25"]));
+    for (a, b) in samples(&alone, "pairs").iter().zip(&samples(&mixed, "pairs")) {
+        assert!((a["pos_score"].as_f64().unwrap() - b["pos_score"].as_f64().unwrap()).abs() < 1e-5, "{a} {b}");
+    }
+    let model = |folder: &Path| results(folder)["config"]["model"].clone();
+    assert_eq!(model(&mixed)["mixture"], json!({"base": "model", "share": 0.25}));
+    assert_ne!(model(&mixed)["weights_sha256"], model(&alone)["weights_sha256"]);
+}
+
 /// Ranks against those of the embed verb's cosines, sorted by brute force.
 #[test]
 fn retrieval_ranks_what_the_embed_verb_embeds() {

@@ -6,7 +6,9 @@ use crate::config::{ModelType, PreprocessConfig, SamplingRule};
 use crate::data::benchmark::{PairTask, RetrievalTask};
 use crate::eval::report::Report;
 use crate::eval::run::{Outcome, Request, Shard, Task, compare, evaluate, merge};
-use crate::platform::write_beside;
+use crate::platform::{block_on, write_beside};
+use crate::session::Session;
+use crate::source::DiskFolder;
 use std::path::PathBuf;
 
 /// Measures a model on benchmarks.
@@ -74,6 +76,12 @@ struct TaskArgs {
     cache: Option<PathBuf>,
     #[command(flatten)]
     model: ModelArgs,
+    /// Model folder whose weights are averaged with the model's (WiSE-FT): the model it was tuned from, or CLIP for ViCLIP
+    #[arg(long, value_name = "FOLDER")]
+    mix_base: Option<PathBuf>,
+    /// The model's own share of the average
+    #[arg(long, default_value_t = 0.5, value_name = "SHARE")]
+    mix: f64,
     #[command(flatten)]
     clip: ClipArgs,
     /// Split of rows that name one (VideoCon), or of the generated world
@@ -179,7 +187,7 @@ fn task(args: &TaskArgs, task: Task, context: &Context) -> anyhow::Result<()> {
         anyhow::ensure!(!args.data.is_empty(), "no annotation files; name them with --data");
         anyhow::ensure!(args.videos.is_some(), "no videos; name their folder with --videos");
     }
-    let session = args.model.open(context)?;
+    let session = open(args, context)?;
     let is_viclip = session.config().model_type == ModelType::Viclip;
     let preprocess = args.clip.options().apply(&defaults(session.preprocess(), task, is_viclip))?;
     let request = Request {
@@ -194,7 +202,7 @@ fn task(args: &TaskArgs, task: Task, context: &Context) -> anyhow::Result<()> {
         preprocess,
         sampling_seed: args.clip.sampling_seed,
         pre_text: args.pre_text.unwrap_or(is_viclip && task != Task::World),
-        model: session.identity(&args.model.model)?,
+        model: session.identity(&args.model.model, args.mix_base.as_deref().map(|base| (base, args.mix)))?,
         decoders: args.decoders,
         overwrite: args.overwrite,
         velociti_csv: args.velociti_csv,
@@ -203,6 +211,14 @@ fn task(args: &TaskArgs, task: Task, context: &Context) -> anyhow::Result<()> {
     let outcome = evaluate(&request, &session, &mut bars, &context.abort)?;
     bars.finish();
     tell(&outcome, args.json, args.allow_missing)
+}
+
+/// The model, with a base mixed in if one is named.
+fn open(args: &TaskArgs, context: &Context) -> anyhow::Result<Session> {
+    let session = args.model.open(context)?;
+    let Some(base) = &args.mix_base else { return Ok(session) };
+    let base = DiskFolder::open(base)?;
+    Ok(block_on(session.mixed_with(base, args.mix, &mut context.bars(), &context.abort))?)
 }
 
 fn report(args: &ReportArgs, context: &Context) -> anyhow::Result<()> {

@@ -93,8 +93,6 @@ impl Report {
 
     /// Numbers beside the table, by name, as text.
     fn numbers(&self) -> Vec<(String, String)> {
-        let text =
-            |value: &Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{:.1} %", 100.0 * value));
         self.metrics
             .iter()
             .filter(|(name, _)| !self.table.iter().any(|row| **name == format!("acc_{}", row.name)))

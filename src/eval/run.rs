@@ -12,7 +12,7 @@
 //! - [`Task`], [`Request`], [`evaluate`]: what is measured
 //! - [`RunSettings`], [`ModelIdentity`]: what decides the numbers
 //! - [`EmbeddingCache`], [`Journal`]: what survives
-//! - [`Results`], [`merge`], [`compare`]: what comes out
+//! - [`Results`], [`merge()`], [`compare()`]: what comes out
 
 mod cache;
 mod captions;
@@ -36,7 +36,7 @@ pub use cache::EmbeddingCache;
 pub use classes::ClassLine;
 pub use clips::{ClipFacts, picture_frame};
 pub use compare::{Comparison, KindComparison, compare};
-pub use identity::ModelIdentity;
+pub use identity::{Mixture, ModelIdentity};
 pub use journal::Journal;
 pub use merge::merge;
 pub use near_misses::PairLine;

@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::error::Result;
-use crate::eval::run::{Embedder, ModelIdentity};
+use crate::eval::run::{Embedder, Mixture, ModelIdentity};
 use crate::model::VideoOptions;
 use crate::platform::block_on;
 use crate::text::TokenIds;
@@ -31,22 +31,29 @@ impl Embedder for Session {
 }
 
 impl Session {
-    /// What of the model and its device decides numbers; `folder` is the one it was opened from.
+    /// What of the model and its device decides numbers; `folder` is the one it was opened from, `base` another whose
+    /// weights were mixed in ([`Session::mixed_with`]), with the model's own share.
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io).
-    pub fn identity(&self, folder: &Path) -> Result<ModelIdentity> {
-        let files = ModelIdentity::hash_folder(folder, "")?;
-        let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
+    pub fn identity(&self, folder: &Path, base: Option<(&Path, f64)>) -> Result<ModelIdentity> {
+        let name = |folder: &Path| folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
+        let mut files = ModelIdentity::hash_folder(folder, "")?;
+        let mut mixture = None;
+        if let Some((base, share)) = base {
+            files.extend(ModelIdentity::hash_folder(base, "base/")?);
+            mixture = Some(Mixture { base: name(base), share });
+        }
         Ok(ModelIdentity {
-            name,
+            name: name(folder),
             model_type: self.config().model_type.to_string(),
             scene_tokens: self.config().scene_tokens.variant.to_string(),
-            weights_sha256: ModelIdentity::hash_of(&files),
+            weights_sha256: ModelIdentity::hash_of(&files, mixture.as_ref()),
             files,
             device: self.device().name().to_string(),
             device_description: self.device().description().to_owned(),
             dtype: self.dtype.to_string(),
+            mixture,
         })
     }
 }

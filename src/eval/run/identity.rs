@@ -12,8 +12,17 @@ const SETTINGS: [&str; 3] = ["config.json", "preprocessor_config.json", "tokeniz
 /// Extensions of weights.
 const WEIGHTS: [&str; 4] = ["safetensors", "pth", "pt", "bin"];
 
+/// Weights that were averaged with another model's (WiSE-FT).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mixture {
+    /// The other model's folder, for people; its files are among the model's as `base/NAME`.
+    pub base: String,
+    /// Share of the model's own weights.
+    pub share: f64,
+}
+
 /// A model and what it ran on, as far as it decides numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelIdentity {
     /// The folder's name, for people.
     pub name: String,
@@ -21,7 +30,7 @@ pub struct ModelIdentity {
     pub model_type: String,
     /// `none`, `literal` or `block`.
     pub scene_tokens: String,
-    /// Sha256 of the files' names and hashes, adapters and a mixed base included.
+    /// Sha256 of the files' names and hashes, those of a base that is mixed in and its share included.
     pub weights_sha256: String,
     /// Each file's sha256.
     pub files: BTreeMap<String, String>,
@@ -31,6 +40,9 @@ pub struct ModelIdentity {
     pub device_description: String,
     /// Number type of weights and arithmetic.
     pub dtype: String,
+    /// What was mixed in, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixture: Option<Mixture>,
 }
 
 impl ModelIdentity {
@@ -53,10 +65,12 @@ impl ModelIdentity {
         Ok(files)
     }
 
-    /// One hash of all files.
+    /// One hash of all files and of the mixture.
     #[must_use]
-    pub fn hash_of(files: &BTreeMap<String, String>) -> String {
-        hash::of_parts(files.iter().flat_map(|(name, sha256)| [name.as_str(), sha256.as_str()]))
+    pub fn hash_of(files: &BTreeMap<String, String>, mixture: Option<&Mixture>) -> String {
+        let share = mixture.map_or_else(String::new, |mixture| mixture.share.to_string());
+        let files = files.iter().flat_map(|(name, sha256)| [name.as_str(), sha256.as_str()]);
+        hash::of_parts(files.chain([share.as_str()]))
     }
 }
 
@@ -72,8 +86,11 @@ mod tests {
         }
         let files = ModelIdentity::hash_folder(folder.path(), "base/").unwrap();
         assert_eq!(files.keys().collect::<Vec<_>>(), ["base/config.json", "base/model.safetensors"]);
-        let before = ModelIdentity::hash_of(&files);
+        let before = ModelIdentity::hash_of(&files, None);
         std::fs::write(folder.path().join("model.safetensors"), "other").unwrap();
-        assert_ne!(ModelIdentity::hash_of(&ModelIdentity::hash_folder(folder.path(), "base/").unwrap()), before);
+        let mixture = Mixture { base: "b".to_owned(), share: 0.5 };
+        assert_ne!(ModelIdentity::hash_of(&files, Some(&mixture)), before);
+        let changed = ModelIdentity::hash_folder(folder.path(), "base/").unwrap();
+        assert_ne!(ModelIdentity::hash_of(&changed, None), before);
     }
 }
