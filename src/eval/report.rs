@@ -95,6 +95,7 @@ impl Report {
     fn numbers(&self) -> Vec<(String, String)> {
         self.metrics
             .iter()
+            .filter(|(name, _)| !name.contains("_recall@"))
             .filter(|(name, _)| !self.table.iter().any(|row| **name == format!("acc_{}", row.name)))
             .map(|(name, value)| (name.replace('_', " "), shown(name, *value)))
             .collect()

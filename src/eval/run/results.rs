@@ -301,6 +301,8 @@ impl Results {
         let mut metrics: Map<String, Value> =
             self.metrics.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         metrics.extend(self.groups.iter().map(|group| (format!("acc_{}", group.name), json!(group.mean.mean))));
+        let recalls = self.groups.iter().filter_map(|group| Some((recall_name(&group.name)?, json!(group.mean.mean))));
+        metrics.extend(recalls);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         json!({
             "results": results,
@@ -353,6 +355,17 @@ impl Results {
         }
         text.trim_end().to_owned()
     }
+}
+
+/// `CLIP_benchmark`'s name of a recall: images (here videos) are looked for by text, texts by image.
+fn recall_name(group: &str) -> Option<String> {
+    let (direction, at) = group.split_once("_r")?;
+    let looked_for = match direction {
+        "t2v" => "image",
+        "v2t" => "text",
+        _ => return None,
+    };
+    Some(format!("{looked_for}_retrieval_recall@{at}"))
 }
 
 /// A number as people read it: shares in percent, ranks as they are.
