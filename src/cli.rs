@@ -1,11 +1,12 @@
 //! The command line: thin verbs over [`session`](crate::session). Results go to standard output, all else to standard
-//! error. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found a difference (`inspect --verify`), 130 stopped
-//! by Ctrl-C.
+//! error. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found a difference (`inspect --verify`) or samples without
+//! results (`eval`), 130 stopped by Ctrl-C.
 
 mod ablate;
 mod attributes;
 mod convert;
 mod embed;
+mod eval;
 mod explain;
 mod graph;
 mod input;
@@ -38,13 +39,14 @@ const HELP: &str = "Examples:
   sgcr score --video clip.mp4 --text \"a dog chases a cat\" \"a cat chases a dog\"
   sgcr embed --video a.mp4 b.mp4 --text \"a dog\" --output embeddings.safetensors
   sgcr explain --model models/sgcr --video clip.mp4 --entities dog,cat --predicates chase,bite --output out
+  sgcr eval pairs --data pairs.csv --videos clips --output out/pairs
   sgcr convert --checkpoint ViClip-InternVid-10M-FLT.pth --output models/viclip-b16
   sgcr world write --seed 7 --output clips
   sgcr train --output models/mine
   sgcr graph stats clips
   sgcr serve
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found a difference, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found a difference or samples are missing, 130 stopped by Ctrl-C.
 Messages of the program itself: set SGCR_LOG=debug.";
 
 #[derive(Debug, clap::Subcommand)]
@@ -53,6 +55,7 @@ enum Verb {
     Score(score::ScoreArgs),
     Embed(embed::EmbedArgs),
     Explain(explain::ExplainArgs),
+    Eval(eval::EvalArgs),
     Convert(convert::ConvertArgs),
     Inspect(inspect::InspectArgs),
     Train(train::TrainArgs),
@@ -75,7 +78,7 @@ impl Context {
     }
 }
 
-/// A check that ran to its end and found a difference (exit code 3).
+/// A check that ran to its end and found a difference, or an evaluation that lacks samples (exit code 3).
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct CheckFailed(String);
@@ -107,6 +110,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Verb::Score(args) => score::run(&args, &context),
         Verb::Embed(args) => embed::run(&args, &context),
         Verb::Explain(args) => explain::run(&args, &context),
+        Verb::Eval(args) => eval::run(&args, &context),
         Verb::Convert(args) => convert::run(&args, &context),
         Verb::Inspect(args) => inspect::run(&args, &context),
         Verb::Train(args) => train::run(&args, &context),

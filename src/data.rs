@@ -13,6 +13,7 @@
 //! against what is true in those frames ([`Facts`]). Cost: some sentences of a negative stay as they are, and a graph about
 //! which nothing false can be said has none.
 //!
+//! - `benchmark` (native only): what models are measured on, as its authors publish it
 //! - [`annotation`]: one JSON document; [`AnnotationFolder`]: a folder of them; [`vocabulary`]: the label lists
 //! - [`GraphSample`], [`GraphIndex`], [`BatchSampler`], [`video_texts`]: what a training step sees, in seeded order
 //! - `prefetch` (native): the same with its frames, decoded ahead; `find_video`: where they are
@@ -27,6 +28,7 @@ mod co_occurrence;
 mod folder;
 mod graph_sample;
 mod label_text;
+mod licence;
 mod locate;
 mod meaning;
 mod negatives;
@@ -47,6 +49,7 @@ mod world_negatives;
 
 // Threads, files and ffmpeg: the page decodes what it shows, one clip at a time.
 crate::source::native_only! {
+    pub mod benchmark;
     mod find_video;
     pub mod prefetch;
 

@@ -51,6 +51,24 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A row of a benchmark's file makes no sense.
+    #[error("{file}, line {line}: {reason}")]
+    InvalidRow {
+        /// The file.
+        file: String,
+        /// 1-based line on which the row begins.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Data whose licence forbids to train on it was given for training.
+    #[error("{file} must not be trained on: {reason}")]
+    NotForTraining {
+        /// The file.
+        file: String,
+        /// The licence's words, in short, and what to do.
+        reason: String,
+    },
     /// A configuration value is out of its range or contradicts another.
     #[error("config: {field} = {value} is not possible: {expected}")]
     InvalidConfig {
@@ -290,6 +308,8 @@ impl Error {
             Self::Fetch { .. } => "fetch",
             Self::MissingFile { .. } => "missing-file",
             Self::InvalidJson { .. } => "invalid-json",
+            Self::InvalidRow { .. } => "invalid-row",
+            Self::NotForTraining { .. } => "not-for-training",
             Self::InvalidConfig { .. } => "invalid-config",
             Self::InvalidSetting { .. } => "invalid-setting",
             Self::UnknownName { .. } => "unknown-name",

@@ -8,11 +8,13 @@ mod adapters;
 mod dtype;
 mod encode;
 mod explain;
+mod mix;
 mod score;
 mod self_test;
 
 crate::source::native_only! {
     mod convert;
+    mod evaluate;
     mod explain_page;
     mod explain_write;
     mod merge;

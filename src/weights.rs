@@ -33,6 +33,7 @@ crate::source::native_only! {
     pub use convert::{ConvertOptions, ConvertReport, TokenizerFile, convert, find_config, find_tokenizer};
     pub use inspect::{AdapterReport, FileReport, PairReport, InspectReport, TensorReport, inspect};
     pub use write::{ModelWriter, SHARD_BYTES, WriteReport};
+    pub(crate) use pickle::{Op as PickleOp, Opcodes as PickleOpcodes, little_endian};
 }
 crate::source::page_only! {
     #[path = "weights/no_checkpoint.rs"]

@@ -9,6 +9,8 @@ export type ErrorCode =
   | "fetch"
   | "missing-file"
   | "invalid-json"
+  | "invalid-row"
+  | "not-for-training"
   | "invalid-config"
   | "invalid-setting"
   | "unknown-name"

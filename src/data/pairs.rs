@@ -1,8 +1,10 @@
 //! Video-text pairs from a manifest, one JSON object a line: `{"video": "a.mp4", "caption": "a dog barks"}`; and how many
 //! of them share a batch with annotated videos.
 
+use crate::data::licence::{is_velociti, velociti_refused};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// A video and a text that describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,12 +26,17 @@ impl VideoText {
 /// Reads a manifest; blank lines are passed over, other keys of a line ignored. `file` names it in errors.
 ///
 /// # Errors
-/// [`Error::InvalidJson`] with the line, also for a video or caption that is blank.
+/// [`Error::InvalidJson`] with the line, also for a video or caption that is blank; [`Error::NotForTraining`] for rows of
+/// VELOCITI, whose licence forbids it.
 pub fn video_texts(manifest: &str, file: &str) -> Result<Vec<VideoText>> {
     let lines = manifest.strip_prefix('\u{feff}').unwrap_or(manifest).lines().enumerate();
     let lines = lines.filter(|(_, line)| !line.trim().is_empty());
     let pairs = lines.map(|(at, text)| {
         let wrong = |column, reason| Error::InvalidJson { file: file.to_owned(), line: at + 1, column, reason };
+        let fields: Map<String, Value> = serde_json::from_str(text).map_err(|e| wrong(e.column(), e.to_string()))?;
+        if is_velociti(&fields) {
+            return Err(velociti_refused(file));
+        }
         let pair: VideoText = serde_json::from_str(text).map_err(|e| wrong(e.column(), e.to_string()))?;
         if let Some(key) = pair.blank() {
             return Err(wrong(0, format!("\"{key}\" is blank")));
@@ -89,6 +96,12 @@ mod tests {
             let error = video_texts(&format!("\n{bad}"), "m.jsonl").unwrap_err();
             assert!(matches!(error, Error::InvalidJson { line: 2, .. }), "{error}");
         }
+    }
+
+    #[test]
+    fn velociti_is_no_training_data() {
+        let row = "{\"video\": \"a\", \"caption\": \"b\", \"video_id\": \"a\", \"test_name\": \"coref\", \"pos\": \"b\", \"neg\": \"c\"}";
+        assert_eq!(video_texts(row, "m.jsonl").unwrap_err().code(), "not-for-training");
     }
 
     #[test]

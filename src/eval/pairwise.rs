@@ -39,6 +39,13 @@ impl KindTable {
         self.rows.iter().find(|(k, _)| *k == kind).map_or_else(Tally::default, |(_, tally)| *tally)
     }
 
+    /// Puts a count in place of a kind's.
+    pub fn set(&mut self, kind: NearMissKind, tally: Tally) {
+        if let Some((_, own)) = self.rows.iter_mut().find(|(k, _)| *k == kind) {
+            *own = tally;
+        }
+    }
+
     /// Counts one pair: right when `positive` is strictly larger.
     pub fn add(&mut self, kind: NearMissKind, positive: f32, negative: f32) {
         if let Some((_, tally)) = self.rows.iter_mut().find(|(k, _)| *k == kind) {

@@ -1,5 +1,6 @@
 //! Counts of right answers.
 
+use crate::eval::clustered::Z;
 use serde::{Deserialize, Serialize};
 
 /// How many of how many answers are right.
@@ -30,8 +31,6 @@ impl Tally {
         if self.total == 0 {
             return (0.0, 1.0);
         }
-        // The 97.5 % point of the normal distribution.
-        const Z: f64 = 1.959_963_984_540_054;
         let (n, p) = (self.total as f64, self.accuracy());
         let scale = 1.0 + Z * Z / n;
         let centre = (p + Z * Z / (2.0 * n)) / scale;
@@ -43,6 +42,20 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn intervals_are_the_reference_s() {
+        let cases = crate::eval::reference_cases("wilson");
+        for case in &cases {
+            let tally = Tally { correct: case["correct"].as_u64().unwrap(), total: case["total"].as_u64().unwrap() };
+            let (low, high) = tally.interval();
+            for (got, name) in [(low, "low"), (high, "high")] {
+                let expected = case[name].as_f64().unwrap();
+                assert!((got - expected).abs() < 1e-12, "{tally:?}: {name} {got} instead of {expected}");
+            }
+        }
+        assert!(cases.len() >= 8);
+    }
 
     #[test]
     fn the_interval_is_wilsons() {

@@ -1,4 +1,4 @@
-//! Clips out of files: any video that ffmpeg reads, a folder of images, a safetensors file of frames. What a path is
+//! Clips out of files: any video that ffmpeg reads, an image or a folder of them, a safetensors file of frames. What a path is
 //! shows in its bytes, not in its name.
 
 mod image_folder;
@@ -19,7 +19,7 @@ pub use video_file::VideoFile;
 /// A clip that may move to another thread.
 pub type Clip = Box<dyn FrameSource + Send>;
 
-/// Opens what lies at `path`: a folder of images or a video gives one clip, a safetensors file one per batch item of
+/// Opens what lies at `path`: a folder of images, an image or a video gives one clip, a safetensors file one per batch item of
 /// its tensor [`FRAMES`]. `abort` also stops later reads.
 ///
 /// # Errors
@@ -41,6 +41,9 @@ pub fn open(path: &Path, abort: &Abort) -> Result<Vec<Clip>> {
     }
     if is_safetensors(path, kind.len())? {
         return Ok(TensorClip::open(path, abort)?.into_iter().map(|clip| Box::new(clip) as Clip).collect());
+    }
+    if image_folder::is_image(path)? {
+        return Ok(vec![Box::new(ImageFolder::of_image(path, abort)?)]);
     }
     Ok(vec![Box::new(VideoFile::open(path, abort)?)])
 }

@@ -107,7 +107,7 @@ fn argument(opcode: u8) -> Option<Argument> {
 }
 
 /// An opcode with what follows it.
-pub(super) struct Op<'a> {
+pub(crate) struct Op<'a> {
     /// Its byte.
     pub code: u8,
     /// The bytes that belong to it, without length and line feed; of two lines the first.
@@ -117,7 +117,7 @@ pub(super) struct Op<'a> {
 }
 
 /// The opcodes of a pickle, one after another.
-pub(super) struct Opcodes<'a> {
+pub(crate) struct Opcodes<'a> {
     bytes: &'a [u8],
     at: usize,
     file: &'a str,
@@ -278,7 +278,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A number of at most eight bytes.
-pub(super) fn little_endian(bytes: &[u8]) -> u64 {
+pub(crate) fn little_endian(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 

@@ -5,16 +5,16 @@ use crate::event::Abort;
 use crate::video::memory::check_indices;
 use crate::video::{FrameSource, Frames, VideoInfo};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use std::cmp::Ordering;
 use std::fs;
-use std::io::BufReader;
+use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 /// File name extensions that count as images; what is inside decides how a file is decoded.
 const EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 
-/// A folder of images of one size; has no clock.
+/// A folder of images of one size, or one image; has no clock.
 #[derive(Debug)]
 pub struct ImageFolder {
     path: PathBuf,
@@ -56,6 +56,27 @@ impl ImageFolder {
         }
         Ok(Self { path: path.to_owned(), files, width, height, abort: abort.clone() })
     }
+
+    /// One image as a clip of one frame.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::CorruptFile`].
+    pub fn of_image(file: &Path, abort: &Abort) -> Result<Self> {
+        let (width, height) = upright_size(file)?;
+        Ok(Self { path: file.to_owned(), files: vec![file.to_owned()], width, height, abort: abort.clone() })
+    }
+}
+
+/// Whether a file begins as a JPEG, PNG or WebP image does.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(super) fn is_image(path: &Path) -> Result<bool> {
+    let mut head = Vec::new();
+    let file = fs::File::open(path).map_err(Error::io("read", path))?;
+    file.take(16).read_to_end(&mut head).map_err(Error::io("read", path))?;
+    let known = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP];
+    Ok(image::guess_format(&head).is_ok_and(|format| known.contains(&format)))
 }
 
 impl FrameSource for ImageFolder {

@@ -200,6 +200,22 @@ fn a_folder_of_images_is_a_clip() {
     assert_eq!(failure(folder.path()).code(), "corrupt-file");
 }
 
+#[test]
+fn an_image_is_a_clip_of_one_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    // What it is shows in its bytes.
+    let path = folder.path().join("picture.mp4");
+    let image = image::RgbImage::from_fn(4, 2, |x, y| image::Rgb([x as u8 * 9, y as u8 * 70, 200]));
+    image.save_with_format(&path, image::ImageFormat::Png).unwrap();
+    let mut clip = open_one(&path);
+    let info = clip.info();
+    assert_eq!((info.frame_count, info.fps, info.width, info.height), (1, None, 4, 2));
+    assert_eq!(clip.read(&[0, 0]).unwrap().frame(1), image.as_raw().as_slice());
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..20]).unwrap();
+    assert_eq!(failure(&path).code(), "corrupt-file");
+}
+
 fn safetensors(path: &Path, name: &str, dtype: safetensors::Dtype, shape: &[usize], fps: Option<&str>) -> Vec<u8> {
     let bytes: Vec<u8> = (0..shape.iter().product::<usize>() * dtype.bitsize() / 8).map(|i| (i % 251) as u8).collect();
     let view = safetensors::tensor::TensorView::new(dtype, shape.to_vec(), &bytes).unwrap();

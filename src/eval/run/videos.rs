@@ -1,0 +1,202 @@
+//! A run under way: its folder, its settings, and the pass over its videos.
+
+use super::cache::EmbeddingCache;
+use super::clips::{ClipFacts, ClipReader, Content};
+use super::feed::Feed;
+use super::results::{MissingVideo, RESULTS_FILE, Times};
+use super::settings::{RunSettings, SETTINGS_FILE};
+use super::{Embedder, Request};
+use crate::data::benchmark::DataFile;
+use crate::error::{Error, Result};
+use crate::eval::scores::unit;
+use crate::event::{Abort, Event, Events};
+use crate::platform::write_beside;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// A run with its folder.
+pub struct Run<'a, E> {
+    request: &'a Request,
+    model: &'a E,
+    abort: &'a Abort,
+    files: Vec<DataFile>,
+    settings: RunSettings,
+    cache: EmbeddingCache,
+    started: Instant,
+}
+
+/// A video's embedding.
+#[derive(Debug)]
+pub struct EmbeddedVideo {
+    /// Its key in the cache.
+    pub key: String,
+    /// Of length 1, `[dim]`.
+    pub vector: Vec<f32>,
+    /// What it was made from.
+    pub facts: ClipFacts,
+    /// Milliseconds of decoding and embedding.
+    pub milliseconds: f64,
+}
+
+impl<'a, E: Embedder> Run<'a, E> {
+    /// Reads the data and holds the settings against those of the folder; nothing is written yet.
+    ///
+    /// # Errors
+    /// Those of the data files; [`Error::InvalidInput`] where the folder holds another run; [`Error::Io`].
+    pub fn open(request: &'a Request, model: &'a E, abort: &'a Abort) -> Result<Self> {
+        let mut files = Vec::new();
+        for path in &request.data {
+            files.extend(DataFile::read(path)?);
+        }
+        let settings = RunSettings::of(request, &files);
+        if request.output.join(SETTINGS_FILE).exists() && !request.overwrite {
+            let differences = RunSettings::read(&request.output)?.differences(&settings);
+            if !differences.is_empty() {
+                let reason = format!(
+                    "it holds a run with other settings ({}); name another folder, or replace that run with --overwrite",
+                    differences.join(", ")
+                );
+                return Err(Error::InvalidInput { what: request.output.display().to_string(), reason });
+            }
+        }
+        let cache = request.cache.clone().unwrap_or_else(|| request.output.join("cache"));
+        let cache = EmbeddingCache::open(&cache)?;
+        Ok(Self { request, model, abort, files, settings, cache, started: Instant::now() })
+    }
+
+    /// Writes the settings; of another run that is replaced, takes away the journal and the results.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn start(&self) -> Result<()> {
+        let folder = &self.request.output;
+        fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        let settings = folder.join(SETTINGS_FILE);
+        if self.request.overwrite && settings.exists() && RunSettings::read(folder)? != self.settings {
+            for path in [self.journal(), self.video_journal(), folder.join(RESULTS_FILE)] {
+                if path.exists() {
+                    fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+                }
+            }
+        }
+        write_beside(&settings, &self.settings.to_json()?)
+    }
+
+    /// What was asked for.
+    pub const fn request(&self) -> &Request {
+        self.request
+    }
+
+    /// The data files.
+    pub fn files(&self) -> &[DataFile] {
+        &self.files
+    }
+
+    /// What decides the numbers.
+    pub const fn settings(&self) -> &RunSettings {
+        &self.settings
+    }
+
+    /// The model.
+    pub const fn model(&self) -> &E {
+        self.model
+    }
+
+    /// The cache.
+    pub const fn cache(&self) -> &EmbeddingCache {
+        &self.cache
+    }
+
+    /// The flag that stops the run.
+    pub const fn abort(&self) -> &Abort {
+        self.abort
+    }
+
+    /// The file of its samples.
+    pub fn journal(&self) -> PathBuf {
+        self.request.output.join(super::results::samples_file(self.settings.task))
+    }
+
+    /// The file of its embedded videos, where samples come last.
+    pub fn video_journal(&self) -> PathBuf {
+        self.request.output.join(format!("videos_{}.jsonl", self.settings.task))
+    }
+
+    /// Whether the video at this position of the data belongs to this part.
+    pub fn has(&self, video: usize) -> bool {
+        self.request.shard.is_none_or(|shard| shard.has(video))
+    }
+
+    /// Decodes ahead, embeds and hands over one video after another, with its position in `videos`. Videos that cannot be
+    /// used are named in the result.
+    ///
+    /// # Errors
+    /// What `visit` returns; [`Error::Aborted`]; what is wrong with machine, device or disk.
+    pub fn for_each_video(
+        &self,
+        videos: &[&str],
+        events: &mut impl Events,
+        mut visit: impl FnMut(usize, EmbeddedVideo) -> Result<()>,
+    ) -> Result<(Vec<MissingVideo>, Times)> {
+        let (mut missing, mut times) = (Vec::new(), Times::default());
+        if videos.is_empty() {
+            return Ok((missing, times));
+        }
+        let reader = ClipReader::new(&self.settings, &self.cache, self.request.videos.as_deref(), self.abort)?;
+        std::thread::scope(|scope| {
+            let mut feed = Feed::start(scope, &reader, videos, self.request.decoders);
+            for (at, video) in videos.iter().enumerate() {
+                self.abort.check()?;
+                match feed.next() {
+                    Ok(prepared) => {
+                        times.decode_seconds += prepared.spent.as_secs_f64();
+                        let spent = prepared.spent.as_secs_f64();
+                        let started = Instant::now();
+                        let vector = self.vector(&prepared.key, prepared.content, &prepared.facts)?;
+                        let embedding = started.elapsed().as_secs_f64();
+                        times.embed_seconds += embedding;
+                        times.videos += 1;
+                        let milliseconds = 1000.0 * (spent + embedding);
+                        visit(at, EmbeddedVideo { key: prepared.key, vector, facts: prepared.facts, milliseconds })?;
+                    }
+                    Err(error) if is_the_video_s(&error) => missing.push(MissingVideo::new(video, &error)),
+                    Err(error) => return Err(error),
+                }
+                events.emit(Event::Progress { stage: "videos", done: at as u64 + 1, total: videos.len() as u64 });
+            }
+            Ok(())
+        })?;
+        Ok((missing, times))
+    }
+
+    /// Seconds since the run was opened.
+    pub fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    fn vector(&self, key: &str, content: Content, facts: &ClipFacts) -> Result<Vec<f32>> {
+        match content {
+            Content::Embedding(embed) => unit(&embed),
+            Content::Pixels { pixels, frames } => {
+                let embed = self.model.embed_clip(pixels, frames)?;
+                self.cache.keep_video(key, &embed, facts)?;
+                unit(&embed)
+            }
+        }
+    }
+}
+
+/// Whether an error is about one video, so that the others go on: what is wrong with the machine stops the run.
+const fn is_the_video_s(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::MissingFile { .. }
+            | Error::Io { .. }
+            | Error::Decode { .. }
+            | Error::CorruptFile { .. }
+            | Error::NoFrames { .. }
+            | Error::InvalidInput { .. }
+            | Error::InvalidJson { .. }
+    )
+}
