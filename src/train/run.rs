@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::eval::{KindTable, WorldEvaluation};
 use crate::event::{Abort, Event, Events, Silent};
-use crate::model::VideoTextModel;
+use crate::model::{VideoTextModel, is_scene_key, is_temperature_key};
 use crate::platform::{block_on, write_beside};
 use crate::source::DiskFolder;
 use crate::train::log::Log;
@@ -14,7 +14,7 @@ use crate::train::{
     wall_time,
 };
 use crate::weights::module::{LoadRules, apply};
-use crate::weights::{HostTensors, ModelFolder, ModelWriter, SHARD_BYTES, StoredType};
+use crate::weights::{Adapter, AdapterBase, HostTensors, ModelFolder, ModelWriter, SHARD_BYTES, StoredType, fingerprint};
 use crate::world::Split;
 use burn::tensor::Device;
 use std::collections::BTreeMap;
@@ -26,6 +26,8 @@ const BEST_FILE: &str = "best.safetensors";
 const LOG_FILE: &str = "log.jsonl";
 const RESULTS_FILE: &str = "results.json";
 const CARD_FILE: &str = "README.md";
+/// What was trained on top of a base, as PEFT has it.
+const ADAPTER_FOLDER: &str = "adapter";
 /// TensorBoard's event files.
 const CURVES: &str = "tensorboard";
 /// Where the model is written and tested before its files take their place.
@@ -188,9 +190,12 @@ fn start(options: &RunOptions<'_>, device: &Device, events: &mut impl Events, ab
             return Err(refuse(format!("it has no {CHECKPOINT_FILE} to go on from; leave out --resume")));
         }
         let checkpoint = Checkpoint::read(&path)?;
-        let expected = config.clone().of_model(&checkpoint.model);
+        // As text: a number of 17 digits does not always come back as itself.
+        let text = |config: &TrainConfig| serde_json::to_string(config).map_err(Error::json(CHECKPOINT_FILE));
+        let expected: TrainConfig = serde_json::from_str(&text(&config.clone().of_model(&checkpoint.model))?)
+            .map_err(Error::json(CHECKPOINT_FILE))?;
         if checkpoint.config != expected {
-            let found = serde_json::to_string(&checkpoint.config).map_err(Error::json(CHECKPOINT_FILE))?;
+            let found = text(&checkpoint.config)?;
             return Err(refuse(format!("its checkpoint is of a run with other settings: {found}")));
         }
         let done = checkpoint.step as u64;
@@ -226,6 +231,17 @@ fn data_hashes(base: Option<&Path>, abort: &Abort) -> Result<BTreeMap<String, St
     base.into_iter().collect()
 }
 
+/// What was trained on top of a base as a PEFT folder beside the merged model: for other bases' users a few megabytes.
+fn write_adapter(trainer: &Trainer, options: &RunOptions<'_>, device: &Device, abort: &Abort) -> Result<()> {
+    let (Some(path), Some(_)) = (options.base, &trainer.config().lora) else { return Ok(()) };
+    let base = TrainingBase::open(path, device, &mut Silent, abort)?.model;
+    let base = AdapterBase { name: Some(path.display().to_string()), sha256: Some(block_on(fingerprint(&base))?) };
+    let temperature = trainer.config().train_temperature;
+    let whole = |key: &str| is_scene_key(key) || temperature && is_temperature_key(key);
+    let adapter = block_on(Adapter::of(&trainer.model()?, ADAPTER_FOLDER, base, whole))?;
+    adapter.write(&options.output.join(ADAPTER_FOLDER))
+}
+
 /// Writes the model, reads it back and tests it, and puts everything in its place.
 fn finish(
     trainer: &Trainer,
@@ -237,6 +253,7 @@ fn finish(
 ) -> Result<Finished> {
     let output = options.output;
     let staging = output.join(STAGING);
+    write_adapter(trainer, options, device, abort)?;
     let mut model = trainer.model()?;
     model.merge_adapters();
     model.remove_adapters();

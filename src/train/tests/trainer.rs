@@ -3,10 +3,12 @@
 use super::*;
 use crate::config::{LoraConfig, SceneTokensConfig, SceneTokensVariant};
 use crate::event::{Abort, Event, Silent};
+use crate::model::{VideoOptions, VideoTextModel};
 use crate::platform::block_on;
 use crate::source::DiskFolder;
+use crate::weights::adapter::mix;
 use crate::weights::module::collect;
-use crate::weights::{HostTensors, ModelFolder, TensorSource as _};
+use crate::weights::{Adapter, HostTensors, ModelFolder, TensorSource as _, fingerprint};
 use burn::tensor::{Device, Tensor};
 use std::collections::HashSet;
 
@@ -415,6 +417,27 @@ fn a_run_from_a_base_keeps_the_best_and_goes_on_exactly() {
     assert_eq!(log.matches("validation_accuracy").count(), 2, "{log}");
     assert!(log.contains("\"scene\"") && log.contains("\"triplets\""), "{log}");
     assert!(!one.join("best.safetensors").exists());
+    assert_adapter_is_the_model(&base, &one);
     let card = std::fs::read_to_string(one.join("README.md")).unwrap();
     assert!(card.contains("--base ") && card.contains("--set lora.rank=2 "), "{card}");
+}
+
+/// The base with the run's adapter on is the run's merged model, which is stored in f16.
+fn assert_adapter_is_the_model(base: &std::path::Path, run: &std::path::Path) {
+    let device = Device::flex();
+    let open =
+        |path: &std::path::Path| TrainingBase::open(path, &device, &mut Silent, &Abort::default()).unwrap().model;
+    let embed = |model: &VideoTextModel| -> Vec<f32> {
+        let pixels = Tensor::<5>::ones([1, 2, 3, 32, 32], &device) * 0.3;
+        let embed = model.encode_video(pixels, &VideoOptions::default()).unwrap().embed;
+        embed.into_data().iter::<f32>().collect()
+    };
+    let adapter = block_on(Adapter::read(&DiskFolder::open(run.join("adapter")).unwrap())).unwrap();
+    let (base, merged) = (open(base), open(run));
+    assert!(adapter.has_scene_tokens());
+    assert!(adapter.check_base(&block_on(fingerprint(&base)).unwrap()).unwrap());
+    let (adapted, merged, plain) = (embed(&mix(&base, &[(&adapter, 1.0)]).unwrap()), embed(&merged), embed(&base));
+    let off = |a: &[f32], b: &[f32]| a.iter().zip(b).fold(0f32, |most, (a, b)| most.max((a - b).abs()));
+    assert!(off(&adapted, &merged) < 5e-3, "{adapted:?} and {merged:?}");
+    assert!(off(&plain, &merged) > 5.0 * off(&adapted, &merged), "{plain:?} and {merged:?}");
 }
