@@ -402,3 +402,42 @@ fn a_model_mixed_with_itself_is_itself_under_another_name() {
     assert_eq!(model(&mixed)["mixture"], json!({"base": "model", "share": 0.25}));
     assert_ne!(model(&mixed)["weights_sha256"], model(&alone)["weights_sha256"]);
 }
+
+/// An adapter in PEFT's layout on one map of the video encoder, made here: cached embeddings must not pass for others.
+#[test]
+fn adapters_have_embeddings_of_their_own() {
+    let world = World::get();
+    let folder = tempfile::tempdir().unwrap();
+    let (adapter, cache) = (folder.path().join("adapter"), folder.path().join("cache"));
+    std::fs::create_dir(&adapter).unwrap();
+    let config = json!({"peft_type": "LORA", "r": 1, "lora_alpha": 1, "lora_dropout": 0.0, "bias": "none",
+        "target_modules": ["c_fc"], "base_model_name_or_path": null});
+    std::fs::write(adapter.join("adapter_config.json"), config.to_string()).unwrap();
+    let map = "base_model.model.vision_encoder.transformer.resblocks.0.mlp.c_fc";
+    let shapes = [("lora_A", vec![1, 128]), ("lora_B", vec![512, 1])];
+    let bytes = shapes.clone().map(|(_, shape)| {
+        let count: usize = shape.iter().product();
+        (0..count).flat_map(|at| ((at % 7) as f32 * 0.1 - 0.3).to_le_bytes()).collect::<Vec<u8>>()
+    });
+    let tensors = shapes.iter().zip(&bytes).map(|((name, shape), bytes)| {
+        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes).unwrap();
+        (format!("{map}.{name}.weight"), view)
+    });
+    let file = safetensors::serialize(tensors, None).unwrap();
+    std::fs::write(adapter.join("adapter_model.safetensors"), file).unwrap();
+
+    let (clips, pairs) = (world.clips(), world.pairs());
+    let run = |name: &str, more: &[&str]| -> Vec<f64> {
+        let output = folder.path().join(name);
+        let args = world.args(&clips, &pairs, &output);
+        succeed(&[&args[..], &["--limit", "8", "--cache", text(&cache)], more].concat());
+        samples(&output, "pairs").iter().map(|line| line["pos_score"].as_f64().unwrap()).collect()
+    };
+    let off = format!("{}=0", text(&adapter));
+    let (alone, on, off) = (run("alone", &[]), run("on", &["--lora", text(&adapter)]), run("off", &["--lora", &off]));
+    assert!(alone.iter().zip(&on).all(|(a, b)| (a - b).abs() > 1e-6), "{alone:?} {on:?}");
+    assert!(alone.iter().zip(&off).all(|(a, b)| (a - b).abs() < 1e-6), "{alone:?} {off:?}");
+    let settings = results(&folder.path().join("on"))["config"]["model"].clone();
+    assert_eq!(settings["adapters"], json!([{"folder": "adapter", "weight": 1.0}]));
+    assert!(settings["files"]["lora0/adapter_model.safetensors"].is_string());
+}

@@ -1,11 +1,11 @@
 //! `sgcr eval`: benchmarks, from their files to a folder of results; parts put together; two models compared.
 
-use super::input::{ClipArgs, ModelArgs};
+use super::input::{AdapterArgs, ClipArgs, ModelArgs};
 use super::{CheckFailed, Context, output};
 use crate::config::{ModelType, PreprocessConfig, SamplingRule};
 use crate::data::benchmark::{PairTask, RetrievalTask};
 use crate::eval::report::Report;
-use crate::eval::run::{Outcome, Request, Shard, Task, compare, evaluate, merge};
+use crate::eval::run::{ModelIdentity, Outcome, Request, Shard, Task, compare, evaluate, merge};
 use crate::platform::{block_on, write_beside};
 use crate::session::Session;
 use crate::source::DiskFolder;
@@ -76,6 +76,8 @@ struct TaskArgs {
     cache: Option<PathBuf>,
     #[command(flatten)]
     model: ModelArgs,
+    #[command(flatten)]
+    adapters: AdapterArgs,
     /// Model folder whose weights are averaged with the model's (WiSE-FT): the model it was tuned from, or CLIP for ViCLIP
     #[arg(long, value_name = "FOLDER")]
     mix_base: Option<PathBuf>,
@@ -202,7 +204,7 @@ fn task(args: &TaskArgs, task: Task, context: &Context) -> anyhow::Result<()> {
         preprocess,
         sampling_seed: args.clip.sampling_seed,
         pre_text: args.pre_text.unwrap_or(is_viclip && task != Task::World),
-        model: session.identity(&args.model.model, args.mix_base.as_deref().map(|base| (base, args.mix)))?,
+        model: identity(args, &session)?,
         decoders: args.decoders,
         overwrite: args.overwrite,
         velociti_csv: args.velociti_csv,
@@ -213,12 +215,21 @@ fn task(args: &TaskArgs, task: Task, context: &Context) -> anyhow::Result<()> {
     tell(&outcome, args.json, args.allow_missing)
 }
 
-/// The model, with a base mixed in if one is named.
+/// The model, with a base mixed in if one is named, then with its adapters.
 fn open(args: &TaskArgs, context: &Context) -> anyhow::Result<Session> {
-    let session = args.model.open(context)?;
-    let Some(base) = &args.mix_base else { return Ok(session) };
-    let base = DiskFolder::open(base)?;
-    Ok(block_on(session.mixed_with(base, args.mix, &mut context.bars(), &context.abort))?)
+    let mut session = args.model.open(context)?;
+    if let Some(base) = &args.mix_base {
+        let base = DiskFolder::open(base)?;
+        session = block_on(session.mixed_with(base, args.mix, &mut context.bars(), &context.abort))?;
+    }
+    args.adapters.put_on(&mut session, context)?;
+    Ok(session)
+}
+
+fn identity(args: &TaskArgs, session: &Session) -> anyhow::Result<ModelIdentity> {
+    let base = args.mix_base.as_deref().map(|base| (base, args.mix));
+    let adapters = args.adapters.lora.iter().map(|adapter| (adapter.folder.as_path(), adapter.weight));
+    Ok(session.identity(&args.model.model, base, &adapters.collect::<Vec<_>>())?)
 }
 
 fn report(args: &ReportArgs, context: &Context) -> anyhow::Result<()> {

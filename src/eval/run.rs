@@ -36,7 +36,7 @@ pub use cache::EmbeddingCache;
 pub use classes::ClassLine;
 pub use clips::{ClipFacts, picture_frame};
 pub use compare::{Comparison, KindComparison, compare};
-pub use identity::{Mixture, ModelIdentity};
+pub use identity::{Mixture, ModelIdentity, WeightedAdapter};
 pub use journal::Journal;
 pub use merge::merge;
 pub use near_misses::PairLine;

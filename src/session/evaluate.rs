@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::error::Result;
-use crate::eval::run::{Embedder, Mixture, ModelIdentity};
+use crate::eval::run::{Embedder, Mixture, ModelIdentity, WeightedAdapter};
 use crate::model::VideoOptions;
 use crate::platform::block_on;
 use crate::text::TokenIds;
@@ -32,28 +32,39 @@ impl Embedder for Session {
 
 impl Session {
     /// What of the model and its device decides numbers; `folder` is the one it was opened from, `base` another whose
-    /// weights were mixed in ([`Session::mixed_with`]), with the model's own share.
+    /// weights were mixed in ([`Session::mixed_with`]) with the model's own share, `adapters` the folders of those that are on
+    /// with their weights.
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io).
-    pub fn identity(&self, folder: &Path, base: Option<(&Path, f64)>) -> Result<ModelIdentity> {
+    pub fn identity(
+        &self,
+        folder: &Path,
+        base: Option<(&Path, f64)>,
+        adapters: &[(&Path, f64)],
+    ) -> Result<ModelIdentity> {
         let name = |folder: &Path| folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
         let mut files = ModelIdentity::hash_folder(folder, "")?;
-        let mut mixture = None;
-        if let Some((base, share)) = base {
+        let mixture = base.map(|(base, share)| Mixture { base: name(base), share });
+        if let Some((base, _)) = base {
             files.extend(ModelIdentity::hash_folder(base, "base/")?);
-            mixture = Some(Mixture { base: name(base), share });
         }
+        for (at, (adapter, _)) in adapters.iter().enumerate() {
+            files.extend(ModelIdentity::hash_folder(adapter, &format!("lora{at}/"))?);
+        }
+        let adapters: Vec<WeightedAdapter> =
+            adapters.iter().map(|(folder, weight)| WeightedAdapter { folder: name(folder), weight: *weight }).collect();
         Ok(ModelIdentity {
             name: name(folder),
             model_type: self.config().model_type.to_string(),
             scene_tokens: self.config().scene_tokens.variant.to_string(),
-            weights_sha256: ModelIdentity::hash_of(&files, mixture.as_ref()),
+            weights_sha256: ModelIdentity::hash_of(&files, mixture.as_ref(), &adapters),
             files,
             device: self.device().name().to_string(),
             device_description: self.device().description().to_owned(),
             dtype: self.dtype.to_string(),
             mixture,
+            adapters,
         })
     }
 }

@@ -2,6 +2,7 @@
 //! scripts do with CLIP's at one half (models.md 1.1).
 
 use super::Session;
+use super::adapters::Adapters;
 use crate::error::{Error, Result};
 use crate::event::{Abort, Events};
 use crate::model::{is_adapter_key, is_scene_key, is_temperature_key};
@@ -16,7 +17,7 @@ impl Session {
     /// it is: temporal positions, the temperature, scene-graph tokens, adapters.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] for a share outside 0 to 1, [`Error::MissingTensor`] and [`Error::ShapeMismatch`] for a base
+    /// [`Error::InvalidInput`] for a share outside 0 to 1 and with adapters on (they come after), [`Error::MissingTensor`] and [`Error::ShapeMismatch`] for a base
     /// of another architecture; those of [`ModelFolder`]; [`Error::Aborted`].
     pub async fn mixed_with<F: Folder>(
         self,
@@ -28,6 +29,10 @@ impl Session {
         if !(0.0..=1.0).contains(&share) {
             let reason = format!("{share} is no share; 1 is the model alone, 0 the base alone");
             return Err(Error::InvalidInput { what: "share of the model in the mixture".to_owned(), reason });
+        }
+        if self.adapters().next().is_some() {
+            let reason = "adapters are loaded on it; mix first, then load them".to_owned();
+            return Err(Error::InvalidInput { what: "model to be mixed".to_owned(), reason });
         }
         let folder = ModelFolder::open(base).await?;
         let theirs = folder.load(self.device().device(), events, abort).await?;
@@ -42,7 +47,8 @@ impl Session {
             mixed.insert(key, DeviceTensor { shape: own.shape, values });
         }
         let model = apply(self.model, mixed, &self.name, &LoadRules::published())?;
-        Ok(Self { model, ..self })
+        // With them goes the fingerprint of the weights as they were.
+        Ok(Self { model, adapters: Adapters::default(), ..self })
     }
 }
 

@@ -3,6 +3,7 @@
 use super::bars::chart;
 use super::{Baseline, Report, baselines};
 use crate::data::benchmark::VideoIndex;
+use crate::data::escaped;
 use crate::error::{Error, Result};
 use crate::eval::run::{Task, picture_frame};
 use crate::event::Abort;
@@ -113,8 +114,4 @@ fn unusual(report: &Report) -> String {
         };
     }
     html
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -21,6 +21,15 @@ pub struct Mixture {
     pub share: f64,
 }
 
+/// Low-rank adapters that were put on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WeightedAdapter {
+    /// Their folder, for people; the first one's files are among the model's as `lora0/NAME`.
+    pub folder: String,
+    /// What they were multiplied by.
+    pub weight: f64,
+}
+
 /// A model and what it ran on, as far as it decides numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelIdentity {
@@ -30,7 +39,7 @@ pub struct ModelIdentity {
     pub model_type: String,
     /// `none`, `literal` or `block`.
     pub scene_tokens: String,
-    /// Sha256 of the files' names and hashes, those of a base that is mixed in and its share included.
+    /// Sha256 of the files' names and hashes, those of a base that is mixed in and of adapters included, with their shares.
     pub weights_sha256: String,
     /// Each file's sha256.
     pub files: BTreeMap<String, String>,
@@ -43,6 +52,9 @@ pub struct ModelIdentity {
     /// What was mixed in, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixture: Option<Mixture>,
+    /// What was put on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adapters: Vec<WeightedAdapter>,
 }
 
 impl ModelIdentity {
@@ -65,12 +77,17 @@ impl ModelIdentity {
         Ok(files)
     }
 
-    /// One hash of all files and of the mixture.
+    /// One hash of all files, the mixture's share and the adapters' weights.
     #[must_use]
-    pub fn hash_of(files: &BTreeMap<String, String>, mixture: Option<&Mixture>) -> String {
-        let share = mixture.map_or_else(String::new, |mixture| mixture.share.to_string());
-        let files = files.iter().flat_map(|(name, sha256)| [name.as_str(), sha256.as_str()]);
-        hash::of_parts(files.chain([share.as_str()]))
+    pub fn hash_of(
+        files: &BTreeMap<String, String>,
+        mixture: Option<&Mixture>,
+        adapters: &[WeightedAdapter],
+    ) -> String {
+        let mut parts: Vec<String> = files.iter().flat_map(|(name, sha256)| [name.clone(), sha256.clone()]).collect();
+        parts.extend(mixture.map(|mixture| format!("share {}", mixture.share)));
+        parts.extend(adapters.iter().map(|adapter| format!("weight {}", adapter.weight)));
+        hash::of_parts(parts.iter().map(String::as_str))
     }
 }
 
@@ -86,11 +103,16 @@ mod tests {
         }
         let files = ModelIdentity::hash_folder(folder.path(), "base/").unwrap();
         assert_eq!(files.keys().collect::<Vec<_>>(), ["base/config.json", "base/model.safetensors"]);
-        let before = ModelIdentity::hash_of(&files, None);
+        let before = ModelIdentity::hash_of(&files, None, &[]);
         std::fs::write(folder.path().join("model.safetensors"), "other").unwrap();
         let mixture = Mixture { base: "b".to_owned(), share: 0.5 };
-        assert_ne!(ModelIdentity::hash_of(&files, Some(&mixture)), before);
+        assert_ne!(ModelIdentity::hash_of(&files, Some(&mixture), &[]), before);
+        let adapter = |weight| [WeightedAdapter { folder: "a".to_owned(), weight }];
+        assert_ne!(
+            ModelIdentity::hash_of(&files, None, &adapter(1.0)),
+            ModelIdentity::hash_of(&files, None, &adapter(0.5))
+        );
         let changed = ModelIdentity::hash_folder(folder.path(), "base/").unwrap();
-        assert_ne!(ModelIdentity::hash_of(&changed, None), before);
+        assert_ne!(ModelIdentity::hash_of(&changed, None, &[]), before);
     }
 }
