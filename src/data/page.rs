@@ -170,8 +170,8 @@ fn boxes(graph: &VideoGraph, frame: u32, picture: Option<&str>, texts: &LabelTex
     svg + "</svg>"
 }
 
-/// An object's name on its colour, within the frame: above its box, else in it or below it, where that covers none of the
-/// `tags` so far.
+/// An object's name on its colour, within the frame: above its box, else in it or below it, further down where it would
+/// cover one of the `tags` so far.
 fn name_tag(
     graph: &VideoGraph,
     track: &Track,
@@ -188,7 +188,8 @@ fn name_tag(
         let y0 = y.min(graph.height as f32 - height).max(0.0);
         BoundingBox { x0, y0, x1: x0 + width, y1: y0 + height }
     };
-    let mut places = [b.y0 - height, b.y0, b.y1, b.y1 - height].map(at).into_iter();
+    let lower = (1..10_u8).map(|row| b.y1 + f32::from(row) * height);
+    let mut places = [b.y0 - height, b.y0, b.y1, b.y1 - height].into_iter().chain(lower).map(at);
     let tag = places.find(|place| !tags.iter().any(|tag| overlap(tag, place))).unwrap_or_else(|| at(b.y0 - height));
     tags.push(tag);
     format!(
@@ -298,7 +299,8 @@ mod tests {
         (graph.width, graph.height) = (320, 240);
         let b = BoundingBox { x0: 300.0, y0: 4.0, x1: 320.0, y1: 90.0 };
         let mut tags = Vec::new();
-        for track in &graph.tracks[..3] {
+        // More than there are places at the box itself.
+        for track in graph.tracks.iter().cycle().take(8) {
             name_tag(&graph, track, &b, &mut tags, &LabelTexts::default());
         }
         for (at, tag) in tags.iter().enumerate() {
