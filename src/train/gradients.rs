@@ -42,7 +42,7 @@ const TEXTS_AT_ONCE: usize = 32;
 /// changed.
 ///
 /// # Errors
-/// Those of [`objective`] and of the encoders; [`Error::Aborted`](crate::Error::Aborted).
+/// Those of [`objective()`] and of the encoders; [`Error::Aborted`](crate::Error::Aborted).
 pub async fn gradients(
     model: &VideoTextModel,
     inputs: &StepInputs,
