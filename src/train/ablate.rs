@@ -44,8 +44,9 @@ pub struct AblateConfig {
 }
 
 /// Fine-tuning of the shipped model's size that a night on two cores is enough for. SG tokens are of the "block" kind: in a
-/// short run on the world (420 steps, one seed) those of bare attention ("literal") said the same of every frame
-/// that was looked at and `L_VSG` did not fall; with "block" they differed and it fell. Neither found a triplet yet.
+/// short run on the world (420 steps, one seed) all tokens of a frame said the same with bare attention
+/// ("literal"), in the frames looked at, and `L_VSG` did not fall; with "block" they differed and it fell. Neither found a
+/// triplet yet.
 impl Default for AblateConfig {
     fn default() -> Self {
         let scene_tokens =
