@@ -85,19 +85,25 @@ async function buildDemo() {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   run("node", [join(pkg, "node_modules", "typescript", "bin", "tsc"), "-p", join(www, "tsconfig.json")], pkg);
+  const modules = join(pkg, "node_modules");
   await build({
-    entryPoints: [join(www, "src", "main.ts")],
-    outfile: join(out, "main.js"),
+    entryPoints: [join(www, "src", "main.ts"), join(www, "style.css")],
+    outdir: out,
+    outbase: www,
+    entryNames: "[name]",
     bundle: true,
     format: "esm",
     target: "es2022",
     sourcemap: true,
     logLevel: "warning",
-    // The demo uses the package as any static page would: by its address.
+    legalComments: "linked",
+    loader: { ".html": "text" },
+    // The demo uses the package as any static page would: by its address. The packages of its own lie in pkg.
     external: ["./sgcr/dist/index.js"],
-    alias: { sgcr: "./sgcr/dist/index.js" },
+    alias: { sgcr: "./sgcr/dist/index.js", uplot: join(modules, "uplot") },
+    nodePaths: [modules],
   });
-  for (const file of ["index.html", "style.css", "icon.svg"]) cpSync(join(www, file), join(out, file));
+  for (const file of ["index.html", "icon.svg"]) cpSync(join(www, file), join(out, file));
   for (const folder of ["dist", "wasm"]) cpSync(join(pkg, folder), join(out, "sgcr", folder), { recursive: true });
   const model = join(www, "model");
   if (existsSync(model)) cpSync(model, join(out, "model"), { recursive: true });

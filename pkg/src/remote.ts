@@ -131,11 +131,23 @@ export class RemoteEngine implements Engine {
 
 function startWorker(workerUrl: string | URL | undefined): Worker {
   try {
-    if (workerUrl !== undefined) return new Worker(new URL(workerUrl, document.baseURI), { type: "module", name: "sgcr" });
+    const script = new URL(workerUrl ?? new URL("./worker.js", import.meta.url), document.baseURI);
+    if (script.protocol !== "blob:" && script.origin !== location.origin) return strangeWorker(script);
+    if (workerUrl !== undefined) return new Worker(script, { type: "module", name: "sgcr" });
     // Spelled out in one expression: bundlers look for this form.
     return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "sgcr" });
   } catch (thrown) {
-    // Another origin, or a content security policy.
+    // A content security policy.
     throw new WorkerError(`the engine's worker cannot start: ${toSgcrError(thrown).message}`, { cause: thrown });
   }
+}
+
+/** Browsers start workers from the page's own origin alone: a script from elsewhere (a CDN) is imported by a line of our own. */
+function strangeWorker(script: URL): Worker {
+  const line = new Blob([`import ${JSON.stringify(script.href)};`], { type: "text/javascript" });
+  const url = URL.createObjectURL(line);
+  const worker = new Worker(url, { type: "module", name: "sgcr" });
+  // The address has to live until the line is read, as the first message tells.
+  worker.addEventListener("message", () => URL.revokeObjectURL(url), { once: true });
+  return worker;
 }

@@ -8,7 +8,8 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const { chromium } = createRequire(join(root, "pkg", "package.json"))("playwright-core");
+const packages = createRequire(join(root, "pkg", "package.json"));
+const { chromium } = packages("playwright-core");
 
 /** A file of the project. */
 export const path = (...parts) => join(root, ...parts);
@@ -26,7 +27,7 @@ const TYPES = {
 };
 
 /** The demo's policy (src/cli/serve.rs): a page that breaks it must fail here too. */
-const CSP =
+export const CSP =
   "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; " +
   "connect-src 'self' https: http://localhost:* http://127.0.0.1:* blob:; img-src 'self' data: blob:; " +
   "media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -35,11 +36,12 @@ const CSP =
 export const SUB_PATH = "/somebody/s/pages/";
 
 /**
- * Serves folders by prefix, with Range, without COOP/COEP. `hooks` (path to handler) come first.
+ * Serves folders by prefix, with Range, without COOP/COEP. `hooks` (path to handler) come first; `extra` headers go with
+ * every file.
  *
  * @returns {Promise<{url: string, requests: string[], close: () => Promise<void>}>}
  */
-export async function serve(folders, hooks = {}) {
+export async function serve(folders, hooks = {}, extra = {}) {
   const requests = [];
   const server = createServer((request, response) => {
     const pathname = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
@@ -49,7 +51,7 @@ export async function serve(folders, hooks = {}) {
     const file = prefix && join(folders[prefix], normalize(`/${pathname.slice(prefix.length)}`));
     const found = file && (pathname.endsWith("/") ? join(file, "index.html") : file);
     if (!found || !existsSync(found) || !statSync(found).isFile()) return response.writeHead(404).end("not found");
-    sendFile(found, request, response);
+    sendFile(found, request, response, extra);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
@@ -59,13 +61,14 @@ export async function serve(folders, hooks = {}) {
   };
 }
 
-function sendFile(file, request, response) {
+function sendFile(file, request, response, extra) {
   const { size, mtimeMs } = statSync(file);
   const headers = {
     "content-type": TYPES[extname(file)] ?? "application/octet-stream",
     "content-security-policy": CSP,
     "accept-ranges": "bytes",
     etag: `"${size}-${mtimeMs}"`,
+    ...extra,
   };
   const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
   const begin = range ? Number(range[1]) : 0;
@@ -100,13 +103,23 @@ export async function openPage(browser, url, options = {}) {
   return { context, page, problems };
 }
 
+const AXE = readFileSync(packages.resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe-core finds wrong with the page as it stands, by WCAG 2.2 AA and its own best practices; one line a fault. */
+export async function accessibilityFaults(page) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => axe.run(document));
+  return violations.flatMap(({ id, help, nodes }) => nodes.map(({ target }) => `${id}: ${help} (${target.join(" ")})`));
+}
+
 /** The native program, built before (`cargo build --bin sgcr`). */
 export function sgcr(...args) {
   return execFileSync(program(), args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 }
 
 let found = null;
-function program() {
+/** The native program's path. */
+export function program() {
   if (found) return found;
   const folder = process.env.CARGO_TARGET_DIR ?? metadata().target_directory;
   const candidates = [process.env.SGCR, join(folder, "release", "sgcr"), join(folder, "debug", "sgcr")];

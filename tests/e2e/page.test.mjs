@@ -91,7 +91,7 @@ test("a clip of one's own is decoded and scored, with the shipped model's limits
   await page.locator("#timeline:not([hidden])").waitFor({ timeout: 2 * MINUTE });
   await scored(page);
   assert.match(await page.locator("#timeline-text").textContent(), /at [\d., ]+ s/);
-  assert.equal(await page.locator(".card.notice h3").last().textContent(), "This model knows only the generated world");
+  assert.equal(await page.locator(".card.notice h2").last().textContent(), "This model knows only the generated world");
   await shot(page, "own-clip");
   assert.deepEqual(problems, []);
   await context.close();

@@ -53,7 +53,7 @@ const box = (): HTMLElement => element("messages", HTMLDivElement);
 
 function card(kind: string, title: string, body: HTMLElement[]): HTMLElement {
   const close = make("button", { type: "button", "aria-label": `Dismiss: ${title}` }, "Dismiss");
-  const made = make("article", { class: `card ${kind}` }, make("h3", {}, title), close, ...body);
+  const made = make("article", { class: `card ${kind}` }, make("h2", {}, title), close, ...body);
   close.addEventListener("click", () => made.remove());
   return made;
 }

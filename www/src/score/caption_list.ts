@@ -1,7 +1,7 @@
 /** The list of captions, and how well each fits. */
 
 import type { CaptionScore, Scores } from "sgcr";
-import { element, make } from "./dom.js";
+import { element, make } from "../dom.js";
 
 /** Whether a caption is known to be true of the clip; unknown for captions that a person wrote. */
 export type Truth = "fits" | "misses" | undefined;
@@ -13,10 +13,17 @@ interface Row {
   truth: Truth;
 }
 
-const list = element("caption-list", HTMLOListElement);
-const reading = element("reading", HTMLParagraphElement);
-const verdict = element("verdict", HTMLParagraphElement);
+let list: HTMLOListElement;
+let reading: HTMLParagraphElement;
+let verdict: HTMLParagraphElement;
 let rows: Row[] = [];
+
+/** Finds the list's elements, once they are in the page. */
+export function mountCaptions(): void {
+  list = element("caption-list", HTMLOListElement);
+  reading = element("reading", HTMLParagraphElement);
+  verdict = element("verdict", HTMLParagraphElement);
+}
 
 const percent = (share: number): string => `${(share * 100).toFixed(share > 0.1 && share < 0.9995 ? 0 : 1)} %`;
 const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
@@ -24,6 +31,11 @@ const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(
 /** The captions as they stand. */
 export function captions(): string[] {
   return rows.map(({ input }) => input.value);
+}
+
+/** Whether the list shows the scores of the captions as they stand. */
+export function isScored(): boolean {
+  return verdict.textContent !== "" && !list.classList.contains("stale");
 }
 
 /** Adds a caption at the end. */

@@ -1,0 +1,5 @@
+/** HTML files become strings (esbuild's loader "text"). */
+declare module "*.html" {
+  const html: string;
+  export default html;
+}
