@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::loss::scene::{FrameTargets, HostPredictions, Matches, SceneLoss, SceneLossConfig, scene_loss};
-use crate::loss::{Reduction, contrastive, contrastive_with_negatives, ranking};
+use crate::loss::{Reduction, TagRows, contrastive, contrastive_with_negatives, ranking, tag_contrast};
 use crate::model::scene_tokens::SceneTokens;
 use crate::nn::unit;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -18,12 +18,16 @@ pub const NEGATIVE_KINDS: usize = 3;
 pub struct ObjectiveConfig {
     /// How L_con's two directions are put together (choice 13 of models.md 5.7).
     pub reduction: Reduction,
+    /// Weight of the contrast with single labels, for pre-training (not in the paper); 0 leaves it out.
+    pub tag_weight: f64,
     /// Whether the text branch's L_TSG is part of it.
     pub text_branch: bool,
     /// Whether the visual branch's L_VSG is part of it.
     pub visual_branch: bool,
     /// alpha: weight of L_VSG.
     pub alpha: f64,
+    /// Whether L_VSG teaches the text encoder its classes' labels too (choice 12 of models.md 5.7).
+    pub labels_learn: bool,
     /// Weights inside L_VSG.
     pub scene: SceneLossConfig,
 }
@@ -32,7 +36,15 @@ pub struct ObjectiveConfig {
 impl Default for ObjectiveConfig {
     fn default() -> Self {
         let scene = SceneLossConfig::default();
-        Self { reduction: Reduction::Sum, text_branch: true, visual_branch: true, alpha: 0.1, scene }
+        Self {
+            reduction: Reduction::Sum,
+            tag_weight: 0.0,
+            text_branch: true,
+            visual_branch: true,
+            alpha: 0.1,
+            labels_learn: false,
+            scene,
+        }
     }
 }
 
@@ -84,6 +96,8 @@ pub struct Objective {
     pub total: Tensor<1>,
     /// L_con, mean over the rounds.
     pub contrastive: Option<Tensor<1>>,
+    /// The contrast with single labels, mean over their kinds, before its weight.
+    pub tags: Option<Tensor<1>>,
     /// L_TSG^R.
     pub triplets: Option<Tensor<1>>,
     /// L_TSG^T.
@@ -94,45 +108,56 @@ pub struct Objective {
     pub matches: Matches,
 }
 
-/// L of a step. `rounds` of captions are each held against the pairs' videos; `scene_tokens` has the heads that read
-/// z_bar.
+/// What the pairs' videos are held against.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PairTexts<'a> {
+    /// Captions: each round is a batch of its own.
+    pub rounds: &'a [RoundRows],
+    /// Single labels, kind by kind.
+    pub tags: &'a [TagRows],
+}
+
+/// L of a step. `scene_tokens` has the heads that read z_bar.
 ///
 /// # Errors
 /// [`Error::InvalidInput`] for a step without anything to learn from; [`Error::ShapeMismatch`] when rows, videos and
 /// targets do not fit together; [`Error::Compute`] when the device fails.
 pub async fn objective(
     embeds: &Embeds,
-    rounds: &[RoundRows],
+    pairs: PairTexts<'_>,
     scenes: Option<&SceneRows>,
     scene_tokens: Option<&SceneTokens>,
     config: &ObjectiveConfig,
 ) -> Result<Objective> {
     let annotated = scenes.map_or(0, |scenes| scenes.positives.len());
     let videos = embeds.videos.dims()[0];
-    let Some(pairs) = videos.checked_sub(annotated) else {
+    let Some(count) = videos.checked_sub(annotated) else {
         return Err(mismatch("annotated videos", videos, annotated));
     };
-    let contrastive = if pairs > 0 { contrastive_rounds(embeds, pairs, rounds, config.reduction)? } else { None };
+    let contrastive = if count > 0 { contrastive_rounds(embeds, count, pairs.rounds, config.reduction)? } else { None };
+    let wanted = if config.tag_weight > 0.0 { pairs.tags } else { &[] };
+    let tags = tag_kinds(embeds, count, wanted)?;
     let (mut triplets, mut order, mut scene, mut matches) = (None, None, None, Matches::new());
     if let Some(rows) = scenes.filter(|_| annotated > 0) {
-        let videos = embeds.videos.clone().narrow(0, pairs, annotated);
+        let videos = embeds.videos.clone().narrow(0, count, annotated);
         if config.text_branch {
             let (r, t) = text_branch(&videos, embeds, rows)?;
             (triplets, order) = (Some(r), Some(t));
         }
         if let (true, Some(tokens), Some(z_bar)) = (config.visual_branch, scene_tokens, &embeds.scene) {
-            let z_bar = z_bar.clone().narrow(0, pairs, annotated);
-            let (loss, found) = visual_branch(z_bar, tokens, embeds, rows, &config.scene).await?;
+            let z_bar = z_bar.clone().narrow(0, count, annotated);
+            let (loss, found) = visual_branch(z_bar, tokens, embeds, rows, config).await?;
             (scene, matches) = (Some(loss), found);
         }
     }
     let weighted = scene.as_ref().map(|scene: &SceneLoss| scene.total.clone() * config.alpha);
-    let parts = [contrastive.clone(), triplets.clone(), order.clone(), weighted];
+    let tagged = tags.clone().map(|tags| tags * config.tag_weight);
+    let parts = [contrastive.clone(), tagged, triplets.clone(), order.clone(), weighted];
     let total = parts.into_iter().flatten().reduce(|sum, part| sum + part).ok_or_else(|| Error::InvalidInput {
         what: "training step".to_owned(),
         reason: "it has neither pairs nor annotated videos that a loss is switched on for".to_owned(),
     })?;
-    Ok(Objective { total, contrastive, triplets, order, scene, matches })
+    Ok(Objective { total, contrastive, tags, triplets, order, scene, matches })
 }
 
 fn contrastive_rounds(
@@ -150,6 +175,16 @@ fn contrastive_rounds(
         } else {
             contrastive_with_negatives(videos, texts, embeds.rows(&round.negatives), temperature, reduction)?
         });
+    }
+    Ok((!losses.is_empty()).then(|| Tensor::cat(losses, 0).mean()))
+}
+
+fn tag_kinds(embeds: &Embeds, pairs: usize, kinds: &[TagRows]) -> Result<Option<Tensor<1>>> {
+    let mut losses = Vec::new();
+    for kind in kinds.iter().filter(|kind| !kind.labels.is_empty()) {
+        let videos = embeds.videos.clone().narrow(0, 0, pairs);
+        let labels = embeds.rows(&kind.labels);
+        losses.push(tag_contrast(videos, labels, &kind.present, embeds.temperature.clone())?);
     }
     Ok((!losses.is_empty()).then(|| Tensor::cat(losses, 0).mean()))
 }
@@ -188,13 +223,15 @@ async fn visual_branch(
     tokens: &SceneTokens,
     embeds: &Embeds,
     rows: &SceneRows,
-    config: &SceneLossConfig,
+    config: &ObjectiveConfig,
 ) -> Result<(SceneLoss, Matches)> {
-    // The texts of the classes get no gradient (choice 12 of models.md 5.7).
-    let classes = |labels: &[i32]| unit(embeds.rows(labels).detach());
+    let classes = |labels: &[i32]| {
+        let texts = embeds.rows(labels);
+        unit(if config.labels_learn { texts } else { texts.detach() })
+    };
     let heads = tokens.heads(z_bar, classes(&rows.entities), classes(&rows.predicates), embeds.temperature.clone());
-    let matches = HostPredictions::read(&heads).await?.matches(&rows.targets, config);
-    Ok((scene_loss(&heads, &rows.targets, &matches, config)?, matches))
+    let matches = HostPredictions::read(&heads).await?.matches(&rows.targets, &config.scene);
+    Ok((scene_loss(&heads, &rows.targets, &matches, &config.scene)?, matches))
 }
 
 impl Embeds {

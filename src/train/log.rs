@@ -71,16 +71,11 @@ impl Log {
             let values: Vec<f64> = self.reports.iter().filter_map(of).collect();
             (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
         };
-        let parts = LossParts {
-            contrastive: mean(|report| report.parts.contrastive),
-            triplets: mean(|report| report.parts.triplets),
-            order: mean(|report| report.parts.order),
-            scene: mean(|report| report.parts.scene),
-        };
+        let parts: Vec<LossParts> = self.reports.iter().map(|report| report.parts).collect();
         let line = Line {
             step: done,
             loss: mean(|report| Some(report.loss)),
-            parts,
+            parts: LossParts::mean(&parts),
             learning_rate: report.learning_rate,
             gradient_norm: report.gradient_norm,
             temperature: report.temperature,

@@ -14,7 +14,9 @@ use crate::train::{
     wall_time,
 };
 use crate::weights::module::{LoadRules, apply};
-use crate::weights::{Adapter, AdapterBase, HostTensors, ModelFolder, ModelWriter, SHARD_BYTES, StoredType, fingerprint};
+use crate::weights::{
+    Adapter, AdapterBase, HostTensors, ModelFolder, ModelWriter, SHARD_BYTES, StoredType, fingerprint,
+};
 use crate::world::Split;
 use burn::tensor::Device;
 use std::collections::BTreeMap;
@@ -122,9 +124,15 @@ fn draw_curves(curves: &mut EventWriter, report: &StepReport) -> Result<()> {
     let points = [
         ("loss/total", Some(report.loss)),
         ("loss/contrastive", parts.contrastive),
+        ("loss/tags", parts.tags),
         ("loss/tsg_triplets", parts.triplets),
         ("loss/tsg_order", parts.order),
         ("loss/vsg", parts.scene),
+        ("loss/vsg_subject", parts.scene_subject),
+        ("loss/vsg_object", parts.scene_object),
+        ("loss/vsg_predicate", parts.scene_predicate),
+        ("loss/vsg_l1", parts.scene_l1),
+        ("loss/vsg_giou", parts.scene_giou),
         ("learning_rate", Some(report.learning_rate)),
         ("gradient_norm", Some(report.gradient_norm)),
         ("temperature", Some(report.temperature)),

@@ -10,6 +10,7 @@ use crate::nn::{mix, train_only};
 use crate::text::{Tokenizer, word_level_json};
 use crate::train::gradients::{GradientPlan, first_bad_gradient, gradients};
 use crate::train::inputs::StepInputs;
+use crate::train::loss_parts::{LossParts, parts_of};
 use crate::train::optimizer::squared_norm;
 use crate::train::{AdamWGroups, AdamWSettings, Batch, CosineSchedule, TrainConfig, draw_batch};
 use crate::world::vocabulary;
@@ -36,23 +37,6 @@ pub struct StepReport {
     pub temperature: f64,
     /// Whether the step was skipped because loss or gradient was no finite number.
     pub skipped: bool,
-}
-
-/// The parts of a step's loss; absent where a part is switched off.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct LossParts {
-    /// L_con.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub contrastive: Option<f64>,
-    /// L_TSG^R.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub triplets: Option<f64>,
-    /// L_TSG^T.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub order: Option<f64>,
-    /// L_VSG, before alpha.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scene: Option<f64>,
 }
 
 /// What training starts from: a model and what goes with it.
@@ -305,32 +289,22 @@ async fn measure(
 ) -> Result<Measured> {
     let plain = |x: &Tensor<1>| x.clone().inner();
     let mut numbers = vec![squared_norm(model, gradients, device), plain(&model.temperature())];
-    let mut present = Vec::new();
     for objective in objectives {
-        let scene = objective.scene.as_ref().map(|scene| &scene.total);
-        let parts = [objective.contrastive.as_ref(), objective.triplets.as_ref(), objective.order.as_ref(), scene];
-        present.push(parts.map(|part| part.is_some()));
         numbers.push(plain(&objective.total));
-        numbers.extend(parts.into_iter().flatten().map(plain));
+        numbers.extend(parts_of(objective).into_iter().flatten().map(plain));
     }
     let numbers = Tensor::cat(numbers, 0).into_data_async().await;
     let numbers = numbers.map_err(|error| Error::Compute { reason: error.to_string() })?;
     let mut numbers = numbers.iter::<f64>();
     let mut next = || numbers.next().unwrap_or(f64::NAN);
     let (norm, temperature) = (next().sqrt(), next());
-    let (mut loss, mut sums, mut counts) = (0.0, [0.0; 4], [0usize; 4]);
-    for present in &present {
+    let (mut loss, mut parts) = (0.0, Vec::new());
+    for objective in objectives {
         loss += next();
-        for part in 0..4 {
-            if present[part] {
-                sums[part] += next();
-                counts[part] += 1;
-            }
-        }
+        let there = parts_of(objective).map(|part| part.is_some());
+        parts.push(LossParts::of(|part| there[part].then(&mut next)));
     }
-    let mean = |part: usize| (counts[part] > 0).then(|| sums[part] / counts[part] as f64);
-    let parts = LossParts { contrastive: mean(0), triplets: mean(1), order: mean(2), scene: mean(3) };
-    Ok(Measured { loss: loss / objectives.len().max(1) as f64, parts, norm, temperature })
+    Ok(Measured { loss: loss / objectives.len().max(1) as f64, parts: LossParts::mean(&parts), norm, temperature })
 }
 
 fn half_way() -> Error {
