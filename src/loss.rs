@@ -11,6 +11,9 @@ pub mod scene;
 mod scene_tests;
 mod tags;
 #[cfg(test)]
+#[path = "loss/tests/tags.rs"]
+mod tags_tests;
+#[cfg(test)]
 #[path = "loss/tests/captions.rs"]
 mod tests;
 

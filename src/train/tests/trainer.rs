@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::{LoraConfig, SceneTokensConfig, SceneTokensVariant};
 use crate::event::{Abort, Event, Silent};
+use crate::loss::ObjectiveConfig;
 use crate::model::{VideoOptions, VideoTextModel};
 use crate::platform::block_on;
 use crate::source::DiskFolder;
@@ -312,12 +313,48 @@ fn micro_batches_and_recomputed_blocks_give_the_gradients_of_the_whole_batch() {
     assert_same_gradients(&Trainer::new(tiny_scenes(), None, &Device::flex()).unwrap());
     let masked = TrainConfig { mask_ratio: 0.5, ..tiny_scenes() };
     assert_same_gradients(&Trainer::new(masked, None, &Device::flex()).unwrap());
+    let tagged = ObjectiveConfig { tag_weight: 0.5, labels_learn: true, ..tiny().objective };
+    assert_same_gradients(
+        &Trainer::new(TrainConfig { objective: tagged, ..tiny_scenes() }, None, &Device::flex()).unwrap(),
+    );
     // Adapters in the upper block alone: the backward pass ends there, but for the SG tokens.
     let lora = LoraConfig { rank: 2, upper_blocks: Some(1), dropout: 0.0, ..LoraConfig::default() };
     let adapted = TrainConfig { lora: Some(lora), ..tiny_scenes() };
     assert_same_gradients(&Trainer::new(adapted.clone(), None, &Device::flex()).unwrap());
     let plain = TrainConfig { scene_tokens: SceneTokensConfig::default(), scenes: 0, batch: 7, ..adapted };
     assert_same_gradients(&Trainer::new(plain, None, &Device::flex()).unwrap());
+}
+
+#[test]
+fn the_visual_branch_teaches_the_text_encoder_only_where_asked() {
+    let text_gradients = |labels_learn: bool| {
+        // Neither captions nor graphs in words pull: pairs have weight through L_con alone, which is the same in both.
+        let objective = ObjectiveConfig { text_branch: false, labels_learn, ..tiny().objective };
+        let trainer = Trainer::new(TrainConfig { objective, ..tiny_scenes() }, None, &Device::flex()).unwrap();
+        let (loss, gradients) = first_gradients(&trainer, 0, false);
+        let text = gradients.into_iter().filter(|(key, _)| key.starts_with("text_encoder."));
+        (loss, text.collect::<Vec<_>>())
+    };
+    let ((loss, detached), (same_loss, learning)) = (text_gradients(false), text_gradients(true));
+    assert!((loss - same_loss).abs() < 1e-6);
+    assert!(detached.len() > 5 && detached != learning);
+}
+
+#[test]
+fn tags_are_part_of_the_loss_by_their_weight() {
+    let objective = ObjectiveConfig { tag_weight: 0.5, ..tiny().objective };
+    let config = TrainConfig { objective, near_misses: 0, ..tiny() };
+    let report = block_on(Trainer::new(config, None, &Device::flex()).unwrap().step(&Abort::default())).unwrap();
+    let (captions, tags) = (report.parts.contrastive.unwrap(), report.parts.tags.unwrap());
+    assert!(tags > 0.0 && (report.loss - captions - 0.5 * tags).abs() < 1e-5, "{report:?}");
+    let clip = crate::world::WorldClip::generate(crate::world::Split::Train, 3);
+    let [entities, colored, predicates] = clip.tags();
+    for relation in &clip.graph.relations {
+        assert!(predicates.contains(&relation.predicate.replace('_', " ")));
+    }
+    // No two of a clip share kind and colour.
+    assert_eq!(colored.len(), clip.graph.tracks.len());
+    assert!(colored.iter().all(|label| entities.contains(label.split_once(' ').unwrap().1)));
 }
 
 #[test]
