@@ -15,6 +15,7 @@
 //!
 //! - `benchmark` (native only): what models are measured on, as its authors publish it
 //! - [`annotation`]: one JSON document; [`AnnotationFolder`]: a folder of them; [`vocabulary`]: the label lists
+//! - [`DrawnGraph`]: a graph drawn by hand on a few frames
 //! - [`GraphSample`], [`GraphIndex`], [`BatchSampler`], [`video_texts`]: what a training step sees, in seeded order
 //! - `prefetch` (native): the same with its frames, decoded ahead; `find_video`: where they are
 //! - [`GraphStats`], [`page()`]: a data set in counts, a video on a page
@@ -25,6 +26,7 @@
 pub mod annotation;
 pub mod attributes;
 mod co_occurrence;
+mod drawn_graph;
 mod folder;
 mod graph_sample;
 mod label_text;
@@ -57,6 +59,7 @@ crate::source::native_only! {
 }
 
 pub use co_occurrence::CoOccurrence;
+pub use drawn_graph::{DrawnEntity, DrawnFrame, DrawnGraph, DrawnTriplet};
 pub use folder::{AnnotationFolder, MergeSegments, ReadOptions};
 pub use graph_sample::{GraphSample, SampleRules, SampleTarget, SampleTexts, unique_labels};
 pub use label_text::LabelTexts;

@@ -9,7 +9,7 @@ mod native;
 #[path = "platform/wasm.rs"]
 mod native;
 
-pub use device::{ComputeDevice, DeviceName};
+pub use device::{ComputeDevice, DeviceName, MemoryLimits};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{block_on, write_beside};
 pub use native::{parallel_map, vectorized, yield_now};

@@ -8,6 +8,8 @@ mod adapters;
 mod dtype;
 mod encode;
 mod explain;
+mod fine_tune;
+mod memory_plan;
 mod mix;
 mod score;
 mod self_test;
@@ -27,6 +29,11 @@ crate::source::native_only! {
 pub use adapters::Pairing;
 pub use encode::ClipOptions;
 pub use explain::{ExplainedEntity, ExplainedFrame, ExplainedLabel, ExplainedTriplet, Explanation};
+pub use fine_tune::{
+    FineTune, FineTuneOptions, FineTuneSample, FineTuned, GraphPlan, Lesson, Standing, Validation, read_samples,
+    write_samples,
+};
+pub use memory_plan::MemoryPlan;
 pub use score::{CaptionScore, Scores};
 pub use self_test::{SELF_TEST_TOLERANCE, self_test};
 
@@ -50,6 +57,8 @@ pub struct Session {
     adapters: adapters::Adapters,
     /// `None` for a folder without one: such a model embeds clips only.
     tokenizer: Option<Tokenizer>,
+    /// Its file, which what is trained here takes along.
+    tokenizer_json: Option<String>,
     name: String,
     preprocess: PreprocessConfig,
     device: ComputeDevice,
@@ -74,21 +83,22 @@ impl Session {
         check_dtype(&device, dtype)?;
         let folder = ModelFolder::open(folder).await?;
         let config = folder.config();
-        let tokenizer = if folder.files().has(TOKENIZER_FILE).await? {
-            let json = folder.tokenizer_json().await?;
-            let text = &config.text;
+        let has_tokenizer = folder.files().has(TOKENIZER_FILE).await?;
+        let tokenizer_json = if has_tokenizer { Some(folder.tokenizer_json().await?) } else { None };
+        let text = &config.text;
+        let read = |json: &String| {
             let tokenizer = Tokenizer::from_json(json.as_bytes(), TOKENIZER_FILE, text.cleaning, text.context_length)?;
             tokenizer.check_fits(text.vocab_size, TOKENIZER_FILE)?;
-            Some(tokenizer)
-        } else {
-            None
+            Ok(tokenizer)
         };
+        let tokenizer = tokenizer_json.as_ref().map(read).transpose()?;
         let tensors = folder.load(device.device(), events, abort).await?;
         let empty = VideoTextModel::empty(config, device.device());
         let model = cast(module::apply(empty, tensors, &folder.name(), &LoadRules::published())?, dtype);
         device.check()?;
         let (name, preprocess) = (folder.name(), folder.preprocess().clone());
-        Ok(Self { model, adapters: adapters::Adapters::default(), tokenizer, name, preprocess, device, dtype })
+        let adapters = adapters::Adapters::default();
+        Ok(Self { model, adapters, tokenizer, tokenizer_json, name, preprocess, device, dtype })
     }
 
     /// The model's architecture.
@@ -108,12 +118,21 @@ impl Session {
     /// # Errors
     /// [`Error::MissingFile`] for a folder that came without.
     pub fn tokenizer(&self) -> Result<&Tokenizer> {
-        self.tokenizer.as_ref().ok_or_else(|| Error::MissingFile {
+        self.tokenizer.as_ref().ok_or_else(|| self.no_tokenizer())
+    }
+
+    /// The tokenizer's file.
+    fn tokenizer_json(&self) -> Result<&str> {
+        self.tokenizer_json.as_deref().ok_or_else(|| self.no_tokenizer())
+    }
+
+    fn no_tokenizer(&self) -> Error {
+        Error::MissingFile {
             folder: self.name.clone(),
             file: TOKENIZER_FILE.to_owned(),
             advice: "captions cannot be read without; `sgcr convert --tokenizer` makes one from CLIP's merges"
                 .to_owned(),
-        })
+        }
     }
 
     /// The model itself, with the adapters that are on.

@@ -16,6 +16,7 @@ mod schedule;
 mod tests;
 mod text_rows;
 mod trainer;
+mod training_state;
 
 crate::source::native_only! {
     mod ablate;
@@ -46,3 +47,4 @@ pub use recompute::{OutputGradients, VideoOutputs, VideoPass};
 pub use schedule::CosineSchedule;
 pub use text_rows::TextRows;
 pub use trainer::{StepReport, Trainer, TrainingBase};
+pub use training_state::TrainingState;

@@ -3,15 +3,19 @@
 //! Everything here is called from a worker (or, on request, from the page itself) by `pkg/src/local.ts`, which queues
 //! calls: an [`Engine`](engine::Engine) works on one thing at a time.
 
+mod adapters;
 mod clip;
 mod engine;
 mod error;
+mod explain;
 mod files;
+mod fine_tune;
 mod world;
 
 pub use clip::ClipFrames;
 pub use engine::{Engine, StopFlag};
 pub use files::ModelFiles;
+pub use fine_tune::{FineTuneSamples, FineTuned, PageFineTune, PageGraphPlan};
 pub use world::PageWorldClip;
 
 use std::cell::RefCell;

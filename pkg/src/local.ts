@@ -1,10 +1,16 @@
 /** The engine itself, in whatever thread this runs: the module, the model's files, the decoder, one queue of calls. */
 
-import type { Engine as WasmEngine, ModelFiles } from "../wasm/sgcr.js";
+import type { ClipFrames, ModelFiles, Engine as WasmEngine } from "../wasm/sgcr.js";
+import { takeFrames, withReader } from "./clip_frames.js";
 import { fallbackNotice, isDeviceFault } from "./device_fault.js";
 import { DisposedError, InvalidInputError, SgcrError, checkSignal, toSgcrError } from "./errors.js";
+import { LocalRun, type RunHost, type RunStart } from "./fine_tune_run.js";
+import { checkSamples, runOptions } from "./fine_tune_samples.js";
+import { type Host, type RustEvent, stoppable } from "./host.js";
+import { LocalAdapters } from "./local_adapters.js";
 import { type ModelBlobs, downloadModel, folderUrl, isAddress, localModel } from "./model_files.js";
 import { OPEN_PLAN, ProgressMeter, SCORE_PLAN, TEXT_PLAN, VIDEO_PLAN } from "./progress.js";
+import { RunStore } from "./run_store.js";
 import { deleteCached } from "./storage.js";
 import type {
   CallOptions,
@@ -20,26 +26,35 @@ import type {
   VideoOptions,
   WorldClip,
 } from "./types.js";
-import { openVideo } from "./video.js";
+import type { ExplainLabels, Explanation } from "./types_explain.js";
+import type { FineTuneOptions, FineTuneRun, FineTuneSample, MemoryPlan, UnfinishedRun } from "./types_fine_tune.js";
+import type { FrameReader } from "./video.js";
 import { type Wasm, loadWasm, untilCrash, wasmBytes } from "./wasm.js";
+import { drawWorldClip } from "./world_clip.js";
 
 /** Everything an engine needs in its own thread. */
 export type LocalOptions = Omit<EngineOptions, "worker" | "workerUrl">;
 
-type Open = { wasm: Wasm; engine: WasmEngine; info: EngineInfo };
+type Open = { wasm: Wasm; engine: WasmEngine; info: EngineInfo; notice: (notice: Notice) => void };
 
 /** An engine in this thread. */
-export class LocalEngine implements Engine {
+export class LocalEngine implements Engine, Host {
   readonly info: EngineInfo;
-  readonly #wasm: Wasm;
+  readonly wasm: Wasm;
+  readonly notice: (notice: Notice) => void;
+  readonly adapters: LocalAdapters;
+  readonly runs: RunStore;
   #engine: WasmEngine | null;
   /** Two calls into one engine at once would trap, so each waits for the one before. */
   #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor({ wasm, engine, info }: Open) {
-    this.#wasm = wasm;
+  private constructor({ wasm, engine, info, notice }: Open) {
+    this.wasm = wasm;
     this.#engine = engine;
     this.info = info;
+    this.notice = notice;
+    this.adapters = new LocalAdapters(this);
+    this.runs = new RunStore(notice);
   }
 
   /** Loads module and model. */
@@ -59,11 +74,10 @@ export class LocalEngine implements Engine {
     const open = new Opening(wasm, options, meter, notice);
     const engine = await open.run();
     const info = { ...(engine.info() as Omit<EngineInfo, "notices">), notices };
-    return new LocalEngine({ wasm, engine, info });
+    return new LocalEngine({ wasm, engine, info, notice: (n) => options.onNotice?.(n) });
   }
 
-  /** Runs work after all work before it; reports a panic, a stop and a disposal as errors. */
-  #enqueue<T>(signal: AbortSignal | undefined, work: (engine: WasmEngine) => Promise<T>): Promise<T> {
+  enqueue<T>(signal: AbortSignal | undefined, work: (engine: WasmEngine) => Promise<T>): Promise<T> {
     const result = this.#queue.then(async () => {
       checkSignal(signal);
       if (!this.#engine) throw new DisposedError("this engine was disposed; create another one");
@@ -80,43 +94,80 @@ export class LocalEngine implements Engine {
     return this.#video(input, options, new ProgressMeter(VIDEO_PLAN, options.onProgress));
   }
 
-  async #video(input: VideoInput, options: VideoOptions, meter: ProgressMeter): Promise<ClipEmbedding> {
-    const { signal, frames, sampling, resize, seed } = options;
-    const reader = await openVideo(input, signal).catch((thrown: unknown) => {
-      throw toSgcrError(thrown);
+  #video(input: VideoInput, options: VideoOptions, meter: ProgressMeter): Promise<ClipEmbedding> {
+    return this.#decoded(input, options, meter, async (engine, clip, reader, indices) => {
+      const embedding = await engine.encodeVideo(clip);
+      const times = indices.map((index) => reader.time(index)).filter((time) => time !== undefined);
+      return { embedding, frameIndices: indices, frameTimes: times, frameCount: reader.frameCount };
     });
-    try {
-      return await this.#enqueue(signal, async (engine) => {
+  }
+
+  /** Chooses and decodes a clip's frames for one forward pass. */
+  #decoded<T>(
+    input: VideoInput,
+    options: VideoOptions,
+    meter: ProgressMeter,
+    work: (engine: WasmEngine, clip: ClipFrames, reader: FrameReader, indices: number[]) => Promise<T>,
+  ): Promise<T> {
+    const { signal, frames, sampling, resize, seed } = options;
+    return withReader(input, signal, (reader) =>
+      this.enqueue(signal, async (engine) => {
         const clip = engine.newClip(frames, sampling, resize, seed);
         try {
           const { frameCount, fps, width, height } = reader;
           const indices = [...clip.indices(frameCount, fps, width, height)];
-          let done = 0;
-          meter.at("decode", 0, indices.length);
-          // A short clip repeats frames: they are decoded once.
-          const distinct = [...new Set(indices)].sort((a, b) => a - b);
-          let next = 0;
-          for await (const pixels of reader.frames(distinct)) {
-            checkSignal(signal);
-            for (; indices[done] === distinct[next]; done++) {
-              clip.pushRgba(pixels.width, pixels.height, pixels.data as Uint8Array);
-            }
-            next++;
-            meter.at("decode", done, indices.length);
-          }
+          await takeFrames(reader, clip, indices, signal, (done) => meter.at("decode", done, indices.length));
           meter.at("encode", 0, 1);
-          const embedding = await engine.encodeVideo(clip);
+          const result = await work(engine, clip, reader, indices);
           meter.at("encode", 1, 1);
           checkSignal(signal);
-          const times = indices.map((index) => reader.time(index)).filter((time) => time !== undefined);
-          return { embedding, frameIndices: indices, frameTimes: times, frameCount };
+          return result;
         } finally {
           clip.free();
         }
-      });
-    } finally {
-      reader.close();
-    }
+      }),
+    );
+  }
+
+  async explain(clip: VideoInput, labels: ExplainLabels | null, options: VideoOptions = {}): Promise<Explanation> {
+    return this.#decoded(clip, options, new ProgressMeter(VIDEO_PLAN, options.onProgress), async (engine, frames) => {
+      return (await engine.explain(frames, labels && [...labels.entities], labels && [...labels.predicates])) as Explanation;
+    });
+  }
+
+  async planFineTune(samples: readonly FineTuneSample[], options: FineTuneOptions = {}): Promise<MemoryPlan> {
+    checkSamples(samples);
+    return this.planRun(samples.length, options);
+  }
+
+  /** {@link LocalEngine.planFineTune} of so many clips. */
+  async planRun(clips: number, options: FineTuneOptions): Promise<MemoryPlan> {
+    const json = JSON.stringify(runOptions(options));
+    return this.enqueue(options.signal, async (engine) => engine.planFineTune(clips, json) as MemoryPlan);
+  }
+
+  fineTune(samples: readonly FineTuneSample[], options: FineTuneOptions = {}): FineTuneRun {
+    return this.run({ samples }, options);
+  }
+
+  resumeFineTune(run: string, options: Pick<FineTuneOptions, "signal" | "onNotice" | "memoryLimit"> = {}): FineTuneRun {
+    return this.run({ run, smaller: "no" }, options);
+  }
+
+  /** Any beginning of a run. */
+  run(start: RunStart, options: FineTuneOptions): LocalRun {
+    const { wasm, info, adapters, runs } = this;
+    const notice = options.onNotice ?? this.notice;
+    const host: RunHost = { wasm, info, adapters, runs, notice, enqueue: (signal, work) => this.enqueue(signal, work) };
+    return new LocalRun(host, start, options);
+  }
+
+  async unfinishedRuns(): Promise<UnfinishedRun[]> {
+    return this.runs.list(await this.enqueue(undefined, (engine) => engine.fingerprint()));
+  }
+
+  async deleteRun(run: string): Promise<void> {
+    await this.runs.remove(run);
   }
 
   async encodeText(captions: readonly string[], options: CallOptions = {}): Promise<Float32Array[]> {
@@ -130,8 +181,8 @@ export class LocalEngine implements Engine {
     if (!Array.isArray(captions) || captions.some((caption) => typeof caption !== "string")) {
       throw new InvalidInputError("captions: give a list of strings");
     }
-    return this.#enqueue(options.signal, (engine) =>
-      stoppable(this.#wasm, options.signal, (stop) => {
+    return this.enqueue(options.signal, (engine) =>
+      stoppable(this.wasm, options.signal, (stop) => {
         const onEvent = (event: RustEvent): void => {
           if (event.type === "progress") meter.at("captions", event.done, event.total);
         };
@@ -146,17 +197,17 @@ export class LocalEngine implements Engine {
     // Captions first: an empty one is told before a long decoding.
     const texts = await this.#texts(captions, options, meter);
     const encoded = isEncoded ? clip : await this.#video(clip, options, meter);
-    return this.#enqueue(options.signal, async (engine) => {
+    return this.enqueue(options.signal, async (engine) => {
       return (await engine.score(encoded.embedding, texts, [...captions])) as Scores;
     });
   }
 
   async worldClip(seed: number): Promise<WorldClip> {
-    return this.#enqueue(undefined, async () => drawWorldClip(this.#wasm, seed));
+    return this.enqueue(undefined, async () => drawWorldClip(this.wasm, seed));
   }
 
   async memory(): Promise<MemoryUse> {
-    return this.#enqueue(undefined, async (engine) => {
+    return this.enqueue(undefined, async (engine) => {
       return { wasmBytes: wasmBytes(), deviceBytes: engine.deviceBytes() ?? null };
     });
   }
@@ -173,49 +224,9 @@ export class LocalEngine implements Engine {
   }
 }
 
-type StopFlag = InstanceType<Wasm["StopFlag"]>;
-
-type RustEvent =
-  | { type: "progress"; stage: string; done: number; total: number }
-  | { type: "notice"; code: string; message: string };
-
 /** Tells an encoded clip from a clip. */
 export function isClipEmbedding(clip: ClipEmbedding | VideoInput): clip is ClipEmbedding {
   return typeof clip === "object" && "embedding" in clip;
-}
-
-/** Hands an abort on to Rust for as long as the work takes. */
-async function stoppable<T>(wasm: Wasm, signal: AbortSignal | undefined, work: (stop: StopFlag) => Promise<T>): Promise<T> {
-  const stop = new wasm.StopFlag();
-  const request = (): void => stop.request();
-  signal?.addEventListener("abort", request, { once: true });
-  try {
-    return await work(stop);
-  } finally {
-    signal?.removeEventListener("abort", request);
-    stop.free();
-  }
-}
-
-function drawWorldClip(wasm: Wasm, seed: number): WorldClip {
-  const clip = new wasm.WorldClip(seed);
-  try {
-    const { width, height, frames: count, fps } = clip;
-    const rgb = clip.render();
-    const frames = Array.from({ length: count }, (_, frame) => {
-      const image = new ImageData(width, height);
-      const offset = frame * width * height * 3;
-      for (let pixel = 0; pixel < width * height; pixel++) {
-        const from = offset + pixel * 3;
-        image.data.set(rgb.subarray(from, from + 3), pixel * 4);
-        image.data[pixel * 4 + 3] = 255;
-      }
-      return image;
-    });
-    return { frames, fps, captions: clip.captions(), nearMisses: clip.nearMisses() as WorldClip["nearMisses"] };
-  } finally {
-    clip.free();
-  }
 }
 
 /** The steps of opening an engine. */

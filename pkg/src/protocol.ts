@@ -1,5 +1,7 @@
 /** What page and worker say to each other. */
 
+import type { RunStart } from "./fine_tune_run.js";
+import type { RunOptions } from "./fine_tune_samples.js";
 import type {
   ClipEmbedding,
   DeviceChoice,
@@ -14,6 +16,9 @@ import type {
   VideoInput,
   WorldClip,
 } from "./types.js";
+import type { AdapterFiles, AdapterInfo, AdapterWeights, ComparedChoice, ComparedPair, ImportOptions } from "./types_adapters.js";
+import type { ExplainLabels, Explanation } from "./types_explain.js";
+import type { FineTuneEvent, MemoryPlan, UnfinishedRun } from "./types_fine_tune.js";
 
 /** {@link EngineOptions} without what cannot be posted. */
 export interface OpenParams {
@@ -40,7 +45,14 @@ export interface VideoParams {
 }
 
 /** Reports of a call. */
-export type EngineEvent = { progress: Progress } | { notice: Notice };
+export type EngineEvent =
+  | { progress: Progress }
+  | { notice: Notice }
+  | { samples: readonly [done: number, total: number] }
+  | { fineTune: FineTuneEvent };
+
+/** What a run can be told while it goes. */
+export type RunCommand = "pause" | "resume" | "stop";
 
 /** The engine's methods across the worker. */
 export interface EngineProtocol {
@@ -54,6 +66,44 @@ export interface EngineProtocol {
   score: {
     params: { clip: ClipEmbedding | VideoInput; captions: readonly string[]; options: VideoParams };
     result: Scores;
+    event: EngineEvent;
+  };
+  /** See {@link Engine.explain}. */
+  explain: {
+    params: { input: VideoInput; labels: ExplainLabels | null; options: VideoParams };
+    result: Explanation;
+    event: EngineEvent;
+  };
+  /** See {@link Engine.planFineTune}. */
+  planFineTune: { params: { clips: number; options: RunOptions }; result: MemoryPlan; event: EngineEvent };
+  /** See {@link Engine.fineTune}; its events come as events, `handle` is for {@link EngineProtocol.commandRun}. */
+  fineTune: { params: { handle: string; start: RunStart; options: RunOptions }; result: null; event: EngineEvent };
+  /** Tells a run what to do. */
+  commandRun: { params: { handle: string; command: RunCommand }; result: null; event: EngineEvent };
+  /** See {@link Engine.unfinishedRuns}. */
+  unfinishedRuns: { params: null; result: UnfinishedRun[]; event: EngineEvent };
+  /** See {@link Engine.deleteRun}. */
+  deleteRun: { params: { run: string }; result: null; event: EngineEvent };
+  /** See {@link Adapters.list}. */
+  listAdapters: { params: null; result: AdapterInfo[]; event: EngineEvent };
+  /** See {@link Adapters.rename}. */
+  renameAdapter: { params: { id: string; name: string }; result: null; event: EngineEvent };
+  /** See {@link Adapters.delete}. */
+  deleteAdapter: { params: { id: string }; result: null; event: EngineEvent };
+  /** See {@link Adapters.use}. */
+  useAdapters: { params: { weights: AdapterWeights }; result: null; event: EngineEvent };
+  /** See {@link Adapters.compare}. */
+  compareAdapters: {
+    params: { pairs: readonly ComparedPair[]; choices: readonly AdapterWeights[] };
+    result: ComparedChoice[];
+    event: EngineEvent;
+  };
+  /** See {@link Adapters.export}. */
+  exportAdapter: { params: { id: string }; result: AdapterFiles; event: EngineEvent };
+  /** See {@link Adapters.import}. */
+  importAdapter: {
+    params: { files: readonly File[] | AdapterFiles; options: ImportOptions };
+    result: AdapterInfo;
     event: EngineEvent;
   };
   /** See {@link Engine.worldClip}. */

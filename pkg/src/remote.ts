@@ -1,9 +1,14 @@
 /** The engine in a worker, seen from the page. */
 
 import { fallbackNotice, isDeviceFault } from "./device_fault.js";
-import { DisposedError, SgcrError, WorkerError, toSgcrError } from "./errors.js";
+import { DisposedError, type ErrorCode, SgcrError, WorkerError, toSgcrError } from "./errors.js";
+import type { RunStart } from "./fine_tune_run.js";
+import { checkSamples, runOptions } from "./fine_tune_samples.js";
 import { folderUrl } from "./model_files.js";
-import type { EngineEvent, EngineProtocol, OpenParams, VideoParams } from "./protocol.js";
+import type { EngineEvent, EngineProtocol, OpenParams } from "./protocol.js";
+import { RemoteAdapters } from "./remote_adapters.js";
+import { type Call, hear, postable, videoParams } from "./remote_call.js";
+import { RemoteRun, type RunCaller } from "./remote_run.js";
 import { Client } from "./rpc.js";
 import type {
   CallOptions,
@@ -19,113 +24,206 @@ import type {
   VideoOptions,
   WorldClip,
 } from "./types.js";
+import type { ExplainLabels, Explanation } from "./types_explain.js";
+import type { FineTuneOptions, FineTuneRun, FineTuneSample, MemoryPlan, UnfinishedRun } from "./types_fine_tune.js";
 
-/** What a call hears on its way. */
-function hear({ onProgress }: CallOptions): (event: EngineEvent) => void {
-  return (event) => {
-    if ("progress" in event) onProgress?.(event.progress);
-  };
+/** A worker with an engine in it. */
+interface Link {
+  client: Client<EngineProtocol>;
+  info: EngineInfo;
+  /** Ends the worker, if it is ours, and all calls with an error. */
+  end(error: SgcrError): void;
 }
 
-/** A clip that can be posted: addresses become absolute here, where the page's own address is known. */
-function postable(input: ClipEmbedding | VideoInput): ClipEmbedding | VideoInput {
-  return typeof input === "string" || input instanceof URL ? new URL(input, document.baseURI).href : input;
-}
-
-function videoParams({ frames, sampling, resize, seed }: VideoOptions): VideoParams {
-  return { frames, sampling, resize, seed };
-}
-
-/** An engine in a worker. */
+/** An engine in a worker. Where the device or the worker is lost, it is built again, from the cache, once a call. */
 export class RemoteEngine implements Engine {
-  readonly info: EngineInfo;
-  readonly #client: Client<EngineProtocol>;
-  readonly #end: () => void;
+  readonly adapters: RemoteAdapters;
+  readonly #options: EngineOptions;
+  #link: Link;
+  #rebuilding: Promise<void> | null = null;
+  #disposed = false;
 
-  private constructor(info: EngineInfo, client: Client<EngineProtocol>, end: () => void) {
-    this.info = info;
-    this.#client = client;
-    this.#end = end;
+  private constructor(options: EngineOptions, link: Link) {
+    this.#options = options;
+    this.#link = link;
+    this.adapters = new RemoteAdapters(this.#call);
   }
 
-  /** Starts a worker and opens an engine in it; "auto" starts a second worker for the CPU where the first one stopped. */
+  /** Starts a worker and opens an engine in it. */
   static async open(options: EngineOptions): Promise<RemoteEngine> {
-    const choice = options.device ?? "auto";
-    try {
-      return await RemoteEngine.#start(options, choice, []);
-    } catch (error) {
-      const stopped = error instanceof SgcrError && (error.code === "crashed" || isDeviceFault(error));
-      if (choice !== "auto" || !stopped || options.worker instanceof Worker) throw error;
-      const notice = fallbackNotice(error.message);
-      options.onNotice?.(notice);
-      return RemoteEngine.#start(options, "cpu", [notice]);
-    }
+    return new RemoteEngine(options, await openLink(options));
   }
 
-  static async #start(options: EngineOptions, device: DeviceChoice, notices: readonly Notice[]): Promise<RemoteEngine> {
-    const { model, onNotice, signal } = options;
-    const own = !(options.worker instanceof Worker);
-    const worker = options.worker instanceof Worker ? options.worker : startWorker(options.workerUrl);
-    const client = new Client<EngineProtocol>(worker);
-    const fail = (event: Event): void => {
-      const message = (event as ErrorEvent).message || "its script could not be loaded (option workerUrl)";
-      client.close(new WorkerError(`the engine's worker failed: ${message}`));
-    };
-    worker.addEventListener("error", fail);
-    const end = (): void => {
-      worker.removeEventListener("error", fail);
-      client.close(new DisposedError("this engine was disposed; create another one"));
-      if (own) worker.terminate();
-    };
-    const params: OpenParams = {
-      model: typeof model === "string" || model instanceof URL ? folderUrl(model, document.baseURI) : model,
-      device,
-      cache: options.cache ?? true,
-      wasmUrl: options.wasmUrl === undefined ? undefined : new URL(options.wasmUrl, document.baseURI).href,
-    };
-    const onEvent = (event: EngineEvent): void => {
-      if ("progress" in event) options.onProgress?.(event.progress);
-      else onNotice?.(event.notice);
-    };
+  get info(): EngineInfo {
+    return this.#link.info;
+  }
+
+  /** Calls a method; after a fault of device or worker once more, on an engine that was built again. */
+  readonly #call: Call = async (method, params, along) => {
     try {
-      const info = await client.call("open", params, { signal, onEvent });
-      return new RemoteEngine({ ...info, notices: [...notices, ...info.notices] }, client, end);
-    } catch (error) {
-      end();
+      return await this.#link.client.call(method, params, along);
+    } catch (thrown) {
+      const error = toSgcrError(thrown);
+      await this.#recover(error);
+      // What had no room would have none again.
+      if (error.code === "out-of-memory") throw error;
+      return await this.#link.client.call(method, params, along);
+    }
+  };
+
+  /** Builds the engine again; rejects with the error where that cannot help. */
+  async #recover(error: SgcrError): Promise<void> {
+    const own = !(this.#options.worker instanceof Worker);
+    if (this.#disposed || !own || !REBUILT_AFTER.includes(error.code)) throw error;
+    this.#rebuilding ??= this.#rebuild(error).finally(() => {
+      this.#rebuilding = null;
+    });
+    await this.#rebuilding;
+  }
+
+  async #rebuild(error: SgcrError): Promise<void> {
+    this.#link.end(error);
+    const { signal: _signal, onProgress: _onProgress, ...options } = this.#options;
+    try {
+      const link = await openLink(options);
+      if (this.#disposed) return link.end(disposed());
+      this.#link = link;
+      const weights = this.adapters.weights;
+      if (Object.keys(weights).length > 0) await link.client.call("useAdapters", { weights });
+    } catch {
       throw error;
     }
+    options.onNotice?.({ code: "engine-rebuilt", message: `The engine was built again: ${error.message}` });
   }
 
   encodeVideo(input: VideoInput, options: VideoOptions = {}): Promise<ClipEmbedding> {
     const params = { input: postable(input) as VideoInput, options: videoParams(options) };
-    return this.#client.call("encodeVideo", params, { signal: options.signal, onEvent: hear(options) });
+    return this.#call("encodeVideo", params, { signal: options.signal, onEvent: hear(options) });
   }
 
   encodeText(captions: readonly string[], options: CallOptions = {}): Promise<Float32Array[]> {
-    return this.#client.call("encodeText", { captions }, { signal: options.signal, onEvent: hear(options) });
+    return this.#call("encodeText", { captions }, { signal: options.signal, onEvent: hear(options) });
   }
 
   score(clip: ClipEmbedding | VideoInput, captions: readonly string[], options: VideoOptions = {}): Promise<Scores> {
     const params = { clip: postable(clip), captions, options: videoParams(options) };
-    return this.#client.call("score", params, { signal: options.signal, onEvent: hear(options) });
+    return this.#call("score", params, { signal: options.signal, onEvent: hear(options) });
+  }
+
+  explain(clip: VideoInput, labels: ExplainLabels | null, options: VideoOptions = {}): Promise<Explanation> {
+    const params = { input: postable(clip) as VideoInput, labels, options: videoParams(options) };
+    return this.#call("explain", params, { signal: options.signal, onEvent: hear(options) });
+  }
+
+  async planFineTune(samples: readonly FineTuneSample[], options: FineTuneOptions = {}): Promise<MemoryPlan> {
+    checkSamples(samples);
+    const params = { clips: samples.length, options: runOptions(options) };
+    return this.#call("planFineTune", params, { signal: options.signal });
+  }
+
+  fineTune(samples: readonly FineTuneSample[], options: FineTuneOptions = {}): FineTuneRun {
+    const posted = samples.map((sample) => ({ ...sample, clip: postable(sample.clip) as VideoInput }));
+    return this.#run({ samples: posted }, options);
+  }
+
+  resumeFineTune(run: string, options: Pick<FineTuneOptions, "signal" | "onNotice" | "memoryLimit"> = {}): FineTuneRun {
+    return this.#run({ run, smaller: "no" }, options);
+  }
+
+  #run(start: RunStart, options: FineTuneOptions): FineTuneRun {
+    const caller: RunCaller = {
+      start: async (params, along) => {
+        await this.#link.client.call("fineTune", params, along);
+      },
+      command: (handle, command) => {
+        // A run that is over, or whose worker is gone, hears nothing.
+        void this.#link.client.call("commandRun", { handle, command }).catch(() => {});
+      },
+      recover: (error) => this.#recover(error),
+    };
+    return new RemoteRun(caller, start, options);
+  }
+
+  unfinishedRuns(): Promise<UnfinishedRun[]> {
+    return this.#call("unfinishedRuns", null);
+  }
+
+  async deleteRun(run: string): Promise<void> {
+    await this.#call("deleteRun", { run });
   }
 
   worldClip(seed: number): Promise<WorldClip> {
-    return this.#client.call("worldClip", { seed });
+    return this.#call("worldClip", { seed });
   }
 
   memory(): Promise<MemoryUse> {
-    return this.#client.call("memory", null);
+    return this.#call("memory", null);
   }
 
   dispose(): void {
+    this.#disposed = true;
     // A worker of the caller's goes on living without the model.
-    void this.#client.call("dispose", null).catch(() => {});
-    this.#end();
+    void this.#link.client.call("dispose", null).catch(() => {});
+    this.#link.end(disposed());
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+}
+
+/** Errors after which a new worker may do what this one cannot any more. */
+const REBUILT_AFTER: readonly ErrorCode[] = ["device-lost", "out-of-memory", "crashed", "worker"];
+
+function disposed(): DisposedError {
+  return new DisposedError("this engine was disposed; create another one");
+}
+
+/** Starts a worker and opens an engine in it; "auto" starts a second worker for the CPU where the first one stopped. */
+async function openLink(options: EngineOptions): Promise<Link> {
+  const choice = options.device ?? "auto";
+  try {
+    return await startLink(options, choice, []);
+  } catch (error) {
+    const stopped = error instanceof SgcrError && (error.code === "crashed" || isDeviceFault(error));
+    if (choice !== "auto" || !stopped || options.worker instanceof Worker) throw error;
+    const notice = fallbackNotice(error.message);
+    options.onNotice?.(notice);
+    return startLink(options, "cpu", [notice]);
+  }
+}
+
+async function startLink(options: EngineOptions, device: DeviceChoice, notices: readonly Notice[]): Promise<Link> {
+  const { model, onNotice, signal } = options;
+  const own = !(options.worker instanceof Worker);
+  const worker = options.worker instanceof Worker ? options.worker : startWorker(options.workerUrl);
+  const client = new Client<EngineProtocol>(worker);
+  const fail = (event: Event): void => {
+    const message = (event as ErrorEvent).message || "its script could not be loaded (option workerUrl)";
+    client.close(new WorkerError(`the engine's worker failed: ${message}`));
+  };
+  worker.addEventListener("error", fail);
+  const end = (error: SgcrError): void => {
+    worker.removeEventListener("error", fail);
+    client.close(error);
+    if (own) worker.terminate();
+  };
+  const params: OpenParams = {
+    model: typeof model === "string" || model instanceof URL ? folderUrl(model, document.baseURI) : model,
+    device,
+    cache: options.cache ?? true,
+    wasmUrl: options.wasmUrl === undefined ? undefined : new URL(options.wasmUrl, document.baseURI).href,
+  };
+  const onEvent = (event: EngineEvent): void => {
+    if ("progress" in event) options.onProgress?.(event.progress);
+    else if ("notice" in event) onNotice?.(event.notice);
+  };
+  try {
+    const info = await client.call("open", params, { signal, onEvent });
+    return { client, info: { ...info, notices: [...notices, ...info.notices] }, end };
+  } catch (error) {
+    end(disposed());
+    throw error;
   }
 }
 

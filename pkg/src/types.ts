@@ -1,5 +1,9 @@
 /** What goes into an engine and comes out of it. */
 
+import type { Adapting } from "./types_adapters.js";
+import type { Explaining } from "./types_explain.js";
+import type { FineTuning, VidorDocument } from "./types_fine_tune.js";
+
 /** A clip: a file or Blob, an address, or frames already decoded (which stay the caller's to close). */
 export type VideoInput = Blob | URL | string | readonly VideoFrame[] | readonly ImageData[];
 
@@ -171,10 +175,12 @@ export interface WorldClip {
   readonly captions: readonly string[];
   /** Near misses, at most one a kind. */
   readonly nearMisses: readonly NearMiss[];
+  /** Its exact scene graph. */
+  readonly graph: VidorDocument;
 }
 
 /** A loaded model. Calls are queued: the device works on one thing at a time. */
-export interface Engine {
+export interface Engine extends Explaining, FineTuning, Adapting {
   /** Device and model. */
   readonly info: EngineInfo;
   /** Decodes the frames that matter and encodes them. */

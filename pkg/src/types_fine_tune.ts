@@ -305,8 +305,8 @@ export type FineTuneEvent =
   | DoneEvent;
 
 /**
- * A run. It begins when its events are asked for and goes on whether or not they are read; to leave the loop
- * (`break`) aborts it. Between two steps the engine serves other calls, on the model without the unfinished adapter.
+ * A run. It begins when its events are asked for, once; to leave the loop (`break`) aborts it. Between two steps the engine
+ * serves other calls, on the model without the unfinished adapter.
  */
 export interface FineTuneRun extends AsyncIterable<FineTuneEvent> {
   /** Stops between two blocks of the model and waits: the step that is begun is done again. */

@@ -1,6 +1,7 @@
 /** The worker's script: an engine behind {@link serveEngine}. Import `sgcr/worker` in a worker of your own. */
 
 import { DisposedError } from "./errors.js";
+import type { LocalRun } from "./fine_tune_run.js";
 import { LocalEngine, isClipEmbedding } from "./local.js";
 import type { EngineEvent, EngineProtocol } from "./protocol.js";
 import { type CallContext, type Channel, Transfer, serve } from "./rpc.js";
@@ -9,6 +10,7 @@ import type { CallOptions, ClipEmbedding, VideoInput } from "./types.js";
 /** Serves an engine to the other end of a channel. */
 export function serveEngine(channel: Channel): void {
   let engine: LocalEngine | null = null;
+  const runs = new Map<string, LocalRun>();
   const opened = (): LocalEngine => {
     if (!engine) throw new DisposedError("this worker has no open engine");
     return engine;
@@ -32,6 +34,65 @@ export function serveEngine(channel: Channel): void {
     async score({ clip, captions, options }, context) {
       return closing(clip, () => opened().score(clip, captions, { ...options, ...hooks(context) }));
     },
+    async explain({ input, labels, options }, context) {
+      return closing(input, () => opened().explain(input, labels, { ...options, ...hooks(context) }));
+    },
+    async planFineTune({ clips, options }, { signal }) {
+      return opened().planRun(clips, { ...options, signal });
+    },
+    async fineTune({ handle, start, options }, { signal, emit }) {
+      const run = opened().run(start, {
+        ...options,
+        signal,
+        onNotice: (notice) => emit({ notice }),
+        onSamples: (done, total) => emit({ samples: [done, total] }),
+      });
+      runs.set(handle, run);
+      try {
+        await closingAll("samples" in start ? start.samples.map(({ clip }) => clip) : [], async () => {
+          for await (const event of run) emit({ fineTune: event });
+        });
+        return null;
+      } finally {
+        runs.delete(handle);
+      }
+    },
+    async commandRun({ handle, command }) {
+      runs.get(handle)?.[command]();
+      return null;
+    },
+    async unfinishedRuns() {
+      return opened().unfinishedRuns();
+    },
+    async deleteRun({ run }) {
+      await opened().deleteRun(run);
+      return null;
+    },
+    async listAdapters() {
+      return opened().adapters.list();
+    },
+    async renameAdapter({ id, name }) {
+      await opened().adapters.rename(id, name);
+      return null;
+    },
+    async deleteAdapter({ id }) {
+      await opened().adapters.delete(id);
+      return null;
+    },
+    async useAdapters({ weights }) {
+      await opened().adapters.use(weights);
+      return null;
+    },
+    async compareAdapters({ pairs, choices }, context) {
+      const clips = pairs.map(({ clip }) => clip);
+      return closingAll(clips, () => opened().adapters.compare(pairs, choices, hooks(context)));
+    },
+    async exportAdapter({ id }) {
+      return opened().adapters.export(id);
+    },
+    async importAdapter({ files, options }) {
+      return opened().adapters.import(files, options);
+    },
     async worldClip({ seed }) {
       const clip = await opened().worldClip(seed);
       return new Transfer(clip, clip.frames.map((frame) => frame.data.buffer as ArrayBuffer));
@@ -48,11 +109,16 @@ export function serveEngine(channel: Channel): void {
 }
 
 /** Posted frames are copies of the caller's; whoever receives them has to close them. */
-async function closing<T>(clip: ClipEmbedding | VideoInput, work: () => Promise<T>): Promise<T> {
+function closing<T>(clip: ClipEmbedding | VideoInput, work: () => Promise<T>): Promise<T> {
+  return closingAll([clip], work);
+}
+
+async function closingAll<T>(clips: readonly (ClipEmbedding | VideoInput)[], work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } finally {
-    if (Array.isArray(clip) && !isClipEmbedding(clip)) {
+    for (const clip of clips) {
+      if (!Array.isArray(clip) || isClipEmbedding(clip)) continue;
       for (const frame of clip) if ("close" in frame) frame.close();
     }
   }

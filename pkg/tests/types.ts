@@ -1,5 +1,5 @@
 // Compiled, never run: what the types must allow, and what they must refuse.
-import { type ClipEmbedding, type Engine, type ErrorCode, type Scores, SelfTestError, SgcrError, createEngine, probe } from "../src/index.js";
+import { type ClipEmbedding, type Engine, type ErrorCode, type FineTuneRun, type Scores, SelfTestError, SgcrError, createEngine, probe } from "../src/index.js";
 
 declare const file: File;
 declare const frames: VideoFrame[];
@@ -15,10 +15,19 @@ export async function allowed(): Promise<void> {
   await createEngine({ model: new URL("https://a.example/"), worker: new Worker("w.js"), wasmUrl: "x.wasm" });
   const margin: number | null | undefined = scores.captions[0]?.margin;
   const device: "webgpu" | "cpu" | null = (await probe()).device;
+  const pairs = [{ clip: file, caption: "a dog bites a cat", nearMisses: ["a cat bites a dog"] }];
+  const entity = { label: "dog", box: [0.5, 0.5, 0.2, 0.2] } as const;
+  const drawn = { clip: file, graph: { frames: [{ frame: 3, triplets: [{ subject: entity, predicate: "bite", object: entity }] }] } };
+  const run: FineTuneRun = engine.fineTune([...pairs, drawn], { rank: 8, targets: ["attn"], towers: "vision", signal });
+  for await (const event of run) {
+    if (event.type === "step") event.loss.toFixed();
+    if (event.type === "done") await engine.adapters.use({ [event.adapter]: 0.5 });
+  }
+  const first = (await engine.explain(file, { entities: ["dog"], predicates: ["bite"] })).frames[0]?.triplets[0]?.subject.box[0];
   const error = new SelfTestError("x");
   const code: ErrorCode = error.code;
   const isOurs: boolean = error instanceof SgcrError;
-  void [margin, device, code, isOurs];
+  void [margin, device, code, isOurs, first];
 }
 
 export async function refused(engine: Engine, scores: Scores): Promise<void> {
@@ -30,6 +39,8 @@ export async function refused(engine: Engine, scores: Scores): Promise<void> {
   await engine.encodeVideo(file, { sampling: "first" });
   // @ts-expect-error captions are a list
   await engine.score(file, "a caption");
+  // @ts-expect-error a sample has near misses or a graph
+  engine.fineTune([{ clip: file, caption: "a dog" }]);
   // @ts-expect-error there may be no caption at this place
   scores.captions[0].cosine.toFixed();
   // @ts-expect-error results are read only

@@ -6,10 +6,10 @@ use super::negatives::Negatives;
 use super::scene_negatives::Facts;
 use super::scene_text::SceneText;
 use super::temporal::TEMPORAL_TEMPLATES;
-use crate::graph::{ClipGraph, Interval, Spans, Triplet, VideoGraph, draw_triple, sample_frames};
+use crate::graph::{ClipGraph, Interval, Spans, Triplet, VideoGraph, draw_triple, sample_frames, segment_middles};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// How samples are drawn.
@@ -35,7 +35,7 @@ impl SampleRules {
 }
 
 /// A triplet to be found in a frame, classes in words.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SampleTarget {
     /// Subject's class.
     pub subject: String,
@@ -50,7 +50,7 @@ pub struct SampleTarget {
 }
 
 /// The texts of a sample; a negative that cannot be made is absent and left out of the loss.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SampleTexts {
     /// G_O in words.
     pub positive: String,
@@ -69,7 +69,7 @@ pub struct SampleTexts {
 }
 
 /// One video's part of a training step.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GraphSample {
     /// The video.
     pub video_id: String,
@@ -93,6 +93,27 @@ impl GraphSample {
         let targets = frames.iter().map(|frame| targets(graph, *frame, &rules.texts)).collect();
         let [front, back, over] = [triple.front, triple.back, triple.over].map(|at| &clips[at]);
         let texts = rules.tell(graph, [front, back, over], &mut rng);
+        Some(Self { video_id: graph.video_id.clone(), frames, targets, texts })
+    }
+
+    /// A sample of the whole video, with no order of events to learn: for one without an (F, B, O), such as a clip of which
+    /// a single frame is annotated. `None` for a graph without relations.
+    #[must_use]
+    pub fn whole(graph: &VideoGraph, rules: &SampleRules, seed: u64) -> Option<Self> {
+        let mut rng = Pcg64Mcg::seed_from_u64(seed);
+        let interval = Interval::new(0, graph.frame_count);
+        let told: BTreeSet<Triplet> = graph
+            .relations
+            .iter()
+            .map(|r| Triplet { subject: r.subject, predicate: r.predicate.clone(), object: r.object })
+            .collect();
+        let over = ClipGraph { interval, triplets: told.into_iter().collect() };
+        if over.triplets.is_empty() {
+            return None;
+        }
+        let frames = segment_middles(interval, rules.frames);
+        let targets = frames.iter().map(|frame| targets(graph, *frame, &rules.texts)).collect();
+        let texts = rules.tell(graph, [&over, &over, &over], &mut rng);
         Some(Self { video_id: graph.video_id.clone(), frames, targets, texts })
     }
 }

@@ -44,12 +44,22 @@ impl fmt::Display for DeviceName {
     }
 }
 
+/// What a device has room for, as far as it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MemoryLimits {
+    /// Bytes of all tensors; a GPU does not tell.
+    pub total: Option<u64>,
+    /// Bytes of a single tensor.
+    pub tensor: Option<u64>,
+}
+
 /// A device that is ready for tensors.
 #[derive(Debug, Clone)]
 pub struct ComputeDevice {
     name: DeviceName,
     description: String,
     device: Device,
+    limits: MemoryLimits,
     #[cfg(feature = "webgpu")]
     errors: Option<webgpu::ErrorLog>,
 }
@@ -62,6 +72,7 @@ impl ComputeDevice {
             name: DeviceName::Cpu,
             description: "CPU (burn flex)".to_owned(),
             device: Device::flex(),
+            limits: super::native::memory_limits(),
             #[cfg(feature = "webgpu")]
             errors: None,
         }
@@ -97,6 +108,18 @@ impl ComputeDevice {
         &self.device
     }
 
+    /// What it has room for.
+    #[must_use]
+    pub const fn limits(&self) -> MemoryLimits {
+        self.limits
+    }
+
+    /// Bytes that it has taken for tensors so far and keeps; `None` where it does not count (the CPU).
+    #[must_use]
+    pub fn bytes_reserved(&self) -> Option<u64> {
+        self.device.memory_pool_usage().map(|usage| usage.bytes_reserved)
+    }
+
     /// Bytes that tensors hold on the device now; `None` where the device does not count (the CPU).
     #[must_use]
     pub fn bytes_in_use(&self) -> Option<u64> {
@@ -105,8 +128,8 @@ impl ComputeDevice {
 
     #[cfg(feature = "webgpu")]
     async fn open_webgpu() -> Result<Self> {
-        let (device, description, errors) = webgpu::open().await?;
-        Ok(Self { name: DeviceName::WebGpu, description, device, errors: Some(errors) })
+        let (device, description, limits, errors) = webgpu::open().await?;
+        Ok(Self { name: DeviceName::WebGpu, description, device, limits, errors: Some(errors) })
     }
 
     #[cfg(not(feature = "webgpu"))]
@@ -129,6 +152,7 @@ impl ComputeDevice {
             name,
             description: format!("NVIDIA GPU {index} ({driver})"),
             device: Device::cuda(index),
+            limits: MemoryLimits::default(),
             #[cfg(feature = "webgpu")]
             errors: None,
         })
@@ -143,7 +167,7 @@ impl ComputeDevice {
     /// Fails once the device has reported an error outside any call: results after it cannot be trusted.
     ///
     /// # Errors
-    /// [`Error::Compute`] with the first report.
+    /// [`Error::DeviceLost`], [`Error::OutOfMemory`] or [`Error::Compute`] with the first report.
     pub fn check(&self) -> Result<()> {
         #[cfg(feature = "webgpu")]
         if let Some(errors) = &self.errors {
@@ -155,7 +179,7 @@ impl ComputeDevice {
 
 #[cfg(feature = "webgpu")]
 mod webgpu {
-    use super::{Device, Error, Result};
+    use super::{Device, Error, MemoryLimits, Result};
     use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
     /// What wgpu reported outside a call, the first of each. Its own handler panics inside a callback where nobody sees it.
@@ -163,6 +187,8 @@ mod webgpu {
     struct Reports {
         error: Option<String>,
         lost: Option<String>,
+        /// Whether an allocation failed.
+        exhausted: bool,
     }
 
     /// The reports of a device, shared with its callbacks.
@@ -179,7 +205,9 @@ mod webgpu {
             let log = self.clone();
             device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
                 tracing::error!("device error: {error}");
-                log.reports().error.get_or_insert(error.to_string());
+                let mut reports = log.reports();
+                reports.exhausted |= is_memory(&error);
+                reports.error.get_or_insert(error.to_string());
             }));
             let log = self.clone();
             device.set_device_lost_callback(move |reason, message| {
@@ -193,13 +221,26 @@ mod webgpu {
             let reports = self.reports();
             match (&reports.lost, &reports.error) {
                 (Some(reason), _) => Err(Error::DeviceLost { reason: reason.clone() }),
+                (None, Some(_)) if reports.exhausted => Err(Error::OutOfMemory { wanted: 0, limit: 0 }),
                 (None, Some(reason)) => Err(Error::Compute { reason: reason.clone() }),
                 (None, None) => Ok(()),
             }
         }
     }
 
-    type Opened = (Device, String, ErrorLog);
+    /// An allocation that failed, or one beyond what a buffer may have (which is told as a mistake in the call).
+    fn is_memory(error: &wgpu::Error) -> bool {
+        match error {
+            wgpu::Error::OutOfMemory { .. } => true,
+            wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
+                let told = description.to_lowercase();
+                told.contains("out of memory")
+                    || told.contains("size") && told.contains("buffer") && told.contains("max")
+            }
+        }
+    }
+
+    type Opened = (Device, String, MemoryLimits, ErrorLog);
 
     /// The runtime can be initialised once a process; later openings share it.
     static OPENED: Mutex<Option<Opened>> = Mutex::new(None);
@@ -222,7 +263,10 @@ mod webgpu {
         errors.listen(&setup.device);
         let info = setup.adapter.get_info();
         let description = format!("{} ({:?}, {})", info.name, info.backend, info.driver);
-        let opened = (device, description, errors);
+        let limits = setup.device.limits();
+        let tensor = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
+        let limits = MemoryLimits { total: None, tensor: Some(tensor) };
+        let opened = (device, description, limits, errors);
         *OPENED.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened.clone());
         Ok(opened)
     }

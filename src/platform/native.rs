@@ -1,5 +1,6 @@
 //! Natively: threads, files, and futures that never wait for an event loop.
 
+use super::MemoryLimits;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 use std::io::Write as _;
@@ -8,6 +9,11 @@ use std::path::Path;
 /// Runs a future to its end on this thread. Natively every wait in the crate is a blocking read in disguise.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     pollster::block_on(future)
+}
+
+/// What the CPU has room for: the system's memory, which is not ours alone.
+pub(super) const fn memory_limits() -> MemoryLimits {
+    MemoryLimits { total: None, tensor: None }
 }
 
 /// Gives other work a turn. Natively nothing waits for this thread.

@@ -1,7 +1,13 @@
 //! In the page: one thread, and an event loop that must get its turn.
 
+use super::MemoryLimits;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::*;
+
+/// What the CPU device has room for: the module's own address space.
+pub(super) const fn memory_limits() -> MemoryLimits {
+    MemoryLimits { total: Some(1 << 32), tensor: Some((1 << 31) - 1) }
+}
 
 /// Gives the event loop a turn: resolves in a new task, so that messages (an abort, say) arrive before it goes on.
 /// A `MessageChannel` has no minimum delay; `setTimeout` would wait 4 ms each time.

@@ -139,7 +139,7 @@ impl Session {
     }
 
     /// The model without adapters.
-    fn base(&self) -> &VideoTextModel {
+    pub(super) fn base(&self) -> &VideoTextModel {
         self.adapters.base.as_ref().unwrap_or(&self.model)
     }
 }

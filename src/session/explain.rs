@@ -5,7 +5,7 @@ use crate::config::{PreprocessConfig, ResizeRule};
 use crate::error::{Error, Result};
 use crate::eval::{Choice, LayerShares, SceneLabels, SceneReader, TokenTriplet};
 use crate::model::VideoOptions;
-use crate::video::{FrameSource, Frames, sampling};
+use crate::video::{FrameSource, Frames, VideoInfo, sampling};
 use serde::{Deserialize, Serialize};
 
 /// The predicted scene graph of a clip, and where the video embedding comes from.
@@ -82,35 +82,59 @@ impl Session {
         options: &ClipOptions,
     ) -> Result<Explanation> {
         let config = options.apply(&self.preprocess)?;
-        let reader = SceneReader::new(&self.model, self.tokenizer()?, labels, self.device.device())?;
         let info = source.info();
         let indices = sampling::frame_indices(config.sampling, &info, config.frames, options.seed)?;
         let frames = source.read(&indices)?;
-        let (triplets, attention) = self.read_scene(&frames, &config, &reader).await?;
-        let tokens = triplets.len() / indices.len();
-        let explained = indices.iter().zip(triplets.chunks(tokens)).map(|(frame, triplets)| ExplainedFrame {
+        self.explain_frames(&frames, &config, &info, &indices, Some(labels)).await
+    }
+
+    /// As [`Self::explain`] of frames that are already the ones to use: those at `indices` of a clip of which `info` tells.
+    /// Without labels it tells the attention alone, which every ViCLIP can.
+    ///
+    /// # Errors
+    /// As [`Self::explain`].
+    pub async fn explain_frames(
+        &self,
+        frames: &Frames,
+        config: &PreprocessConfig,
+        info: &VideoInfo,
+        indices: &[usize],
+        labels: Option<&SceneLabels>,
+    ) -> Result<Explanation> {
+        let reader = |labels| SceneReader::new(&self.model, self.tokenizer()?, labels, self.device.device());
+        let reader = labels.map(reader).transpose()?;
+        let (triplets, attention) = self.read_scene(frames, config, reader.as_ref()).await?;
+        let tokens = triplets.len() / indices.len().max(1);
+        let explained = indices.iter().enumerate().map(|(at, frame)| ExplainedFrame {
             frame: *frame,
             seconds: info.fps.map(|fps| *frame as f64 / fps),
-            triplets: by_score(triplets, |bounds| on_frame(bounds, config.resize, (info.width, info.height))),
+            triplets: by_score(&triplets[at * tokens..(at + 1) * tokens], |bounds| {
+                on_frame(bounds, config.resize, (info.width, info.height))
+            }),
         });
         Ok(Explanation { width: info.width, height: info.height, frames: explained.collect(), attention })
     }
 
-    /// The triplets `[frames, S]` and the shares of each layer.
+    /// The triplets `[frames, S]`, none without a reader, and the shares of each layer.
     async fn read_scene<'a>(
         &self,
         frames: &Frames,
         config: &PreprocessConfig,
-        reader: &SceneReader<'a>,
+        reader: Option<&SceneReader<'a>>,
     ) -> Result<(Vec<TokenTriplet<'a>>, Vec<LayerShares>)> {
         let wanted = VideoOptions { attention: true, ..VideoOptions::default() };
         let encoding = self.forward_frames(frames, config, &wanted)?;
-        let (Some(z_bar), Some(shares)) = (encoding.scene, encoding.attention) else {
-            return Err(Error::NoSceneTokens { model_type: self.config().model_type.to_string() });
+        let without = || Error::NoSceneTokens { model_type: self.config().model_type.to_string() };
+        let shares = encoding.attention.ok_or_else(without)?;
+        let triplets = match reader {
+            Some(reader) => {
+                let z_bar = encoding.scene.ok_or_else(without)?;
+                reader.triplets(&self.read(reader.numbers(z_bar), "scene heads").await?)
+            }
+            None => Vec::new(),
         };
-        let numbers = self.read(reader.numbers(z_bar), "scene heads").await?;
         let shares = self.read(LayerShares::numbers(&shares), "attention shares").await?;
-        Ok((reader.triplets(&numbers), LayerShares::from_numbers(&shares)))
+        Ok((triplets, LayerShares::from_numbers(&shares)))
     }
 }
 

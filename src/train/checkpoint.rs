@@ -5,20 +5,14 @@ use crate::config::{ModelConfig, PreprocessConfig};
 use crate::error::{Error, Result};
 use crate::model::VideoTextModel;
 use crate::platform::write_beside;
-use crate::train::{TrainConfig, Trainer, TrainingBase};
-use crate::weights::module::{LoadRules, apply};
-use crate::weights::{DeviceTensor, HostTensor, HostTensors, TensorSource as _};
-use burn::optim::{AdamWState, AdaptiveMomentumState};
-use burn::tensor::{Device, Tensor};
+use crate::train::{TrainConfig, Trainer, TrainingBase, TrainingState};
+use crate::weights::HostTensor;
+use crate::weights::module::LoadRules;
+use burn::tensor::Device;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-
-const PARAMETER: &str = "parameter/";
-const FIRST_MOMENT: &str = "first-moment/";
-const SECOND_MOMENT: &str = "second-moment/";
-const TIME: &str = "time/";
 
 /// What a training run goes on from.
 #[derive(Debug)]
@@ -40,29 +34,10 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Compute`] where the device fails.
     pub async fn of(trainer: &Trainer) -> Result<Self> {
-        let mut tensors = BTreeMap::new();
-        let parameters = HostTensors::of(&trainer.model()?).await?;
-        for name in parameters.tensors().keys() {
-            tensors.insert(format!("{PARAMETER}{name}"), parameters.read(name)?);
-        }
-        for (name, state) in trainer.optimizer().state() {
-            let moments = [(FIRST_MOMENT, &state.momentum.moment_1), (SECOND_MOMENT, &state.momentum.moment_2)];
-            for (kind, moment) in moments {
-                let data = moment.clone().into_data_async().await;
-                let data = data.map_err(|error| Error::Compute { reason: error.to_string() })?;
-                let values: Vec<f32> = data.iter::<f32>().collect();
-                tensors.insert(format!("{kind}{name}"), HostTensor { shape: vec![values.len()], values });
-            }
-        }
-        // Steps that were skipped did not count for the moments.
-        let times = trainer.optimizer().state().iter();
-        for (name, state) in times {
-            let values = vec![state.momentum.time as f32];
-            tensors.insert(format!("{TIME}{name}"), HostTensor { shape: vec![1], values });
-        }
+        let TrainingState { step, tensors } = TrainingState::of(trainer, |_| true).await?;
         Ok(Self {
             config: trainer.config().clone(),
-            step: trainer.steps_done(),
+            step,
             model: trainer.model_config()?.clone(),
             preprocess: trainer.preprocess().clone(),
             tokenizer_json: trainer.tokenizer_json().to_owned(),
@@ -136,37 +111,8 @@ impl Checkpoint {
         let frame = VideoTextModel::empty(&self.model, device);
         let base = TrainingBase { model: frame, preprocess: self.preprocess, tokenizer_json: self.tokenizer_json };
         let mut trainer = Trainer::new(self.config, Some(base), device)?;
-        let mut parameters: BTreeMap<String, DeviceTensor> = BTreeMap::new();
-        let mut moments: BTreeMap<String, [Option<Tensor<1>>; 2]> = BTreeMap::new();
-        let mut times: BTreeMap<String, usize> = BTreeMap::new();
-        for (name, tensor) in self.tensors {
-            if let Some(name) = name.strip_prefix(PARAMETER) {
-                parameters.insert(name.to_owned(), tensor.upload(device));
-            } else if let Some(name) = name.strip_prefix(FIRST_MOMENT) {
-                moments.entry(name.to_owned()).or_default()[0] = Some(tensor.upload(device).values);
-            } else if let Some(name) = name.strip_prefix(SECOND_MOMENT) {
-                moments.entry(name.to_owned()).or_default()[1] = Some(tensor.upload(device).values);
-            } else if let Some(name) = name.strip_prefix(TIME) {
-                times.insert(name.to_owned(), tensor.values.first().map_or(0, |time| *time as usize));
-            }
-        }
-        let mut state = BTreeMap::new();
-        for (name, pair) in moments {
-            if let ([Some(moment_1), Some(moment_2)], Some(&time)) = (pair, times.get(&name)) {
-                let momentum = AdaptiveMomentumState { time, moment_1, moment_2, max_moment_2: None };
-                state.insert(name, AdamWState { momentum });
-            }
-        }
-        let file = self.file;
-        let rules = LoadRules::default();
-        trainer.restore(|model| apply(model, as_tracked(parameters), &file, &rules), state, self.step)?;
+        let state = TrainingState { step: self.step, tensors: self.tensors };
+        state.restore(&mut trainer, device, &self.file, &LoadRules::default())?;
         Ok(trainer)
     }
-}
-
-/// Parameters for a module that keeps gradients.
-fn as_tracked(parameters: BTreeMap<String, DeviceTensor>) -> BTreeMap<String, DeviceTensor> {
-    let tracked =
-        |tensor: DeviceTensor| DeviceTensor { shape: tensor.shape, values: Tensor::from_inner(tensor.values) };
-    parameters.into_iter().map(|(name, tensor)| (name, tracked(tensor))).collect()
 }

@@ -70,6 +70,8 @@ pub struct TrainConfig {
     pub scene_tokens: SceneTokensConfig,
     /// Adapters to train in place of the whole model (SG tokens train beside them).
     pub lora: Option<LoraConfig>,
+    /// Whether SG tokens, their attentions and heads train.
+    pub train_scene: bool,
     /// Whether the temperature trains (choice 24 of models.md 5.7).
     pub train_temperature: bool,
     /// Learning rates of the groups, as multiples of the schedule's.
@@ -122,6 +124,7 @@ impl Default for TrainConfig {
             objective: ObjectiveConfig { reduction: Reduction::Mean, ..ObjectiveConfig::default() },
             scene_tokens: SceneTokensConfig::default(),
             lora: None,
+            train_scene: true,
             train_temperature: true,
             rates: GroupRates::default(),
             accumulate: 1,
@@ -182,7 +185,10 @@ impl TrainConfig {
         if is_temperature_key(key) {
             return self.train_temperature;
         }
-        self.lora.is_none() || is_adapter_key(key) || is_scene_key(key)
+        if is_scene_key(key) {
+            return self.train_scene;
+        }
+        self.lora.is_none() || is_adapter_key(key)
     }
 
     /// The model's preprocessing.

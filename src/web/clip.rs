@@ -12,15 +12,21 @@ pub struct ClipFrames {
     seed: u64,
     resized: Vec<u8>,
     count: usize,
+    chosen: Option<(VideoInfo, Vec<usize>)>,
 }
 
 impl ClipFrames {
     pub(super) const fn new(config: PreprocessConfig, seed: u64) -> Self {
-        Self { config, seed, resized: Vec::new(), count: 0 }
+        Self { config, seed, resized: Vec::new(), count: 0, chosen: None }
     }
 
     pub(super) const fn config(&self) -> &PreprocessConfig {
         &self.config
+    }
+
+    /// The video and the frames of it that [`ClipFrames::indices`] chose.
+    pub(super) fn chosen(&self) -> Option<(&VideoInfo, &[usize])> {
+        self.chosen.as_ref().map(|(info, indices)| (info, indices.as_slice()))
     }
 
     /// What the model will see: `[frames, size, size, 3]`.
@@ -48,11 +54,13 @@ impl ClipFrames {
     /// # Errors
     /// An empty clip, or a rule that needs a clock where there is none.
     #[wasm_bindgen(js_name = indices)]
-    pub fn indices(&self, frame_count: usize, fps: f64, width: usize, height: usize) -> Result<Vec<u32>, JsValue> {
+    pub fn indices(&mut self, frame_count: usize, fps: f64, width: usize, height: usize) -> Result<Vec<u32>, JsValue> {
         let info = VideoInfo { frame_count, fps: fps.is_finite().then_some(fps), width, height };
         let indices = sampling::frame_indices(self.config.sampling, &info, self.config.frames, self.seed)?;
         // Where this runs, usize has 32 bits.
-        Ok(indices.into_iter().map(|index| index as u32).collect())
+        let told = indices.iter().map(|index| *index as u32).collect();
+        self.chosen = Some((info, indices));
+        Ok(told)
     }
 
     /// Takes the next frame, RGBA: `[height, width, 4]`. Alpha is left out, as the command line's decoder does.

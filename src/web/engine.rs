@@ -15,6 +15,12 @@ use wasm_bindgen::prelude::*;
 #[derive(Default)]
 pub struct StopFlag(Abort);
 
+impl StopFlag {
+    pub(super) const fn flag(&self) -> &Abort {
+        &self.0
+    }
+}
+
 #[wasm_bindgen]
 impl StopFlag {
     /// A flag that is not set.
@@ -50,12 +56,12 @@ struct Info {
 /// A loaded model on a device.
 #[wasm_bindgen]
 pub struct Engine {
-    session: Session,
+    pub(super) session: Session,
     self_test_difference: f64,
 }
 
 /// Hands events to JS; a throwing listener must not end the work.
-fn listener(on_event: js_sys::Function) -> impl FnMut(Event) {
+pub(super) fn listener(on_event: js_sys::Function) -> impl FnMut(Event) {
     move |event| {
         if let Ok(event) = plain(&event) {
             let _ = on_event.call1(&JsValue::UNDEFINED, &event);

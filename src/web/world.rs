@@ -2,7 +2,7 @@
 
 use super::error::plain;
 use crate::error::Error;
-use crate::world::{FPS, FRAMES, HEIGHT, WIDTH, WorldClip};
+use crate::world::{FPS, FRAMES, HEIGHT, WIDTH, WorldClip, vidor_json};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -74,6 +74,12 @@ impl PageWorldClip {
     #[must_use]
     pub fn captions(&self) -> Vec<String> {
         self.0.captions()
+    }
+
+    /// Its exact scene graph, JSON in VidOR's layout.
+    #[must_use]
+    pub fn graph(&self) -> String {
+        vidor_json(&self.0.graph).to_string()
     }
 
     /// Captions that fit, each with one that nearly does: `{kind, title, fits, misses}[]`.

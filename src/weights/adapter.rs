@@ -59,7 +59,7 @@ pub struct Adapter {
 }
 
 /// The model an adapter was trained on, as far as its folder tells.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct AdapterBase {
     /// PEFT's `base_model_name_or_path`.
     pub name: Option<String>,

@@ -128,6 +128,15 @@ export function program() {
   return found;
 }
 
+/** A native example, built before (`cargo build --example NAME`). */
+export function example(name, ...args) {
+  const folder = process.env.CARGO_TARGET_DIR ?? metadata().target_directory;
+  const candidates = ["release", "debug"].map((profile) => join(folder, profile, "examples", name));
+  const file = candidates.find((file) => existsSync(file));
+  if (!file) throw new Error(`no example ${name} in ${folder}: run \`cargo build --example ${name}\` first`);
+  return execFileSync(file, args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
 function metadata() {
   return JSON.parse(execFileSync("cargo", ["metadata", "--format-version", "1", "--no-deps"], { cwd: root, encoding: "utf8" }));
 }
