@@ -100,7 +100,7 @@ async function buildDemo() {
     loader: { ".html": "text" },
     // The demo uses the package as any static page would: by its address. The packages of its own lie in pkg.
     external: ["./sgcr/dist/index.js"],
-    alias: { sgcr: "./sgcr/dist/index.js", uplot: join(modules, "uplot") },
+    alias: { sgcr: "./sgcr/dist/index.js", fflate: join(modules, "fflate"), uplot: join(modules, "uplot") },
     nodePaths: [modules],
   });
   for (const file of ["index.html", "icon.svg"]) cpSync(join(www, file), join(out, file));

@@ -3,10 +3,19 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const src = join(dirname(fileURLToPath(import.meta.url)), "..", "src");
+const pkg = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** One module with the exports of all these sources. */
 export async function load(...files) {
+  return bundle(join(pkg, "src"), files);
+}
+
+/** As {@link load}, for sources of the demo page that touch no element. */
+export async function loadPage(...files) {
+  return bundle(join(pkg, "..", "www", "src"), files);
+}
+
+async function bundle(src, files) {
   const contents = files.map((file) => `export * from "./${file}";`).join("\n");
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: src, loader: "ts" },

@@ -8,7 +8,11 @@ let site;
 let browser;
 
 before(async () => {
-  cdn = await serve({ "/npm/sgcr@0.1.0/": path("www", "dist", "sgcr"), "/models/": path("www") }, {}, { "access-control-allow-origin": "*" });
+  cdn = await serve(
+    { "/npm/sgcr@0.1.0/": path("www", "dist", "sgcr"), "/models/": path("www") },
+    {},
+    { "access-control-allow-origin": "*" },
+  );
   // A page that allows what the README says, and nothing else (`data:` is the blank page's icon).
   const policy = `default-src 'self'; script-src 'self' ${cdn.url} 'wasm-unsafe-eval'; worker-src blob: ${cdn.url}; connect-src ${cdn.url}; img-src data:`;
   site = await serve({ "/page/": path("tests", "e2e") }, {}, { "content-security-policy": policy });
@@ -38,7 +42,10 @@ for (const worker of [true, false]) {
     assert.equal(cosines.length, 2);
     assert.ok(cosines.every((cosine) => Math.abs(cosine) <= 1) && cosines[0] !== cosines[1], `cosines ${cosines}`);
     assert.deepEqual(problems, []);
-    assert.ok(!site.requests.some((request) => /sgcr|model/.test(request)), "nothing of ours is asked of the page's own server");
+    assert.ok(
+      !site.requests.some((request) => /sgcr|model/.test(request)),
+      "nothing of ours is asked of the page's own server",
+    );
     await context.close();
   });
 }

@@ -1,6 +1,6 @@
 /** What all views share: the engine, its model, the clip, and the clip as the model sees it. */
 
-import type { CallOptions, ClipEmbedding, Engine, ModelSource, VideoInput, WorldClip } from "sgcr";
+import type { AdapterWeights, CallOptions, ClipEmbedding, Engine, ModelSource, VideoInput, WorldClip } from "sgcr";
 import { Cell } from "./cell.js";
 
 /** The model that lies beside the page, so that it works below any path. */
@@ -16,6 +16,9 @@ export const engine = new Cell<Engine | null>(null);
 
 /** Where the loaded model came from. */
 export const model = new Cell<ModelSource>(SHIPPED);
+
+/** The adapters on the model, by id, with their weights. */
+export const weights = new Cell<AdapterWeights>({});
 
 /** The clip on the stage. */
 export const clip = new Cell<Clip | null>(null);
@@ -42,4 +45,5 @@ export async function encode(using: Engine, shown: Clip, options: CallOptions): 
 }
 
 engine.onChange(() => (encoded.value = null));
+weights.onChange(() => (encoded.value = null));
 clip.onChange(() => (encoded.value = null));

@@ -30,7 +30,8 @@ function setClip(next: Clip): void {
 /** The shipped model has seen nothing but its world; scores of real videos would mislead. */
 function tellLimits(): void {
   if (model.value === SHIPPED && clip.value?.kind === "file") {
-    const message = "It was trained on drawn clips alone, so its scores of real videos mean little. Load a converted ViCLIP below for those.";
+    const message =
+      "It was trained on drawn clips alone, so its scores of real videos mean little. Load a converted ViCLIP below for those.";
     showNotice({ code: "world-model", message });
   } else hideNotice("world-model");
 }

@@ -2,8 +2,10 @@
 
 import { startClipPanel } from "./clip_panel.js";
 import { element } from "./dom.js";
+import { explainView } from "./explain/view.js";
 import { startModelPanel } from "./model_panel.js";
 import { scoreView } from "./score/view.js";
+import { tuneView } from "./tune/view.js";
 import { startViews } from "./views.js";
 import { cancelWork, isWorking } from "./work.js";
 
@@ -17,6 +19,6 @@ element("skip", HTMLAnchorElement).addEventListener("click", (event) => {
   element("views", HTMLDivElement).focus();
 });
 
-startViews([scoreView]);
+startViews([scoreView, explainView, tuneView]);
 startClipPanel();
 startModelPanel();

@@ -1,6 +1,6 @@
 /** Cards for errors and notices: what happened, what to do, and the code for those who look it up. */
 
-import type { ErrorCode, Notice, SgcrError } from "sgcr";
+import { type ErrorCode, type Notice, SgcrError } from "sgcr";
 import { element, make } from "./dom.js";
 
 interface Text {
@@ -15,10 +15,14 @@ const TEXTS: Partial<Record<ErrorCode, Text>> = {
   },
   "missing-file": {
     title: "A file of the model is missing",
-    advice: "A model folder holds config.json, preprocessor_config.json, tokenizer.json and model.safetensors; “sgcr convert” makes one.",
+    advice:
+      "A model folder holds config.json, preprocessor_config.json, tokenizer.json and model.safetensors; “sgcr convert” makes one.",
   },
   "hash-mismatch": { title: "A file of the model is damaged", advice: "Download the model again." },
-  "corrupt-file": { title: "A file is damaged or is something else", advice: "Download it again, or pick another one." },
+  "corrupt-file": {
+    title: "A file is damaged or is something else",
+    advice: "Download it again, or pick another one.",
+  },
   "unsupported-video": {
     title: "This browser cannot play that file",
     advice: "Pick a video (WebM, MP4, MOV, Matroska), or convert it, for example with ffmpeg to WebM.",
@@ -38,7 +42,16 @@ const TEXTS: Partial<Record<ErrorCode, Text>> = {
   },
   crashed: { title: "The engine stopped", advice: "Reload the page. If it happens again, tell us what you did." },
   worker: { title: "The engine could not start", advice: "Reload the page; a content blocker may stop its scripts." },
-  "missing-tensor": { title: "The weights do not fit the config", advice: "Convert the checkpoint again with “sgcr convert”." },
+  "invalid-input": { title: "Something is missing or does not fit", advice: "" },
+  "wrong-base": {
+    title: "This adapter belongs to another model",
+    advice: "Load the model that it was trained on, then import it again.",
+  },
+  "shape-mismatch": { title: "The files do not fit this model", advice: "Check which model they were made for." },
+  "missing-tensor": {
+    title: "The weights do not fit the config",
+    advice: "Convert the checkpoint again with “sgcr convert”.",
+  },
 };
 
 const FALLBACK: Text = { title: "That did not work", advice: "" };
@@ -47,6 +60,7 @@ const NOTICE_TITLES: Readonly<Record<string, string>> = {
   "device-fallback": "Running on the CPU",
   "storage-refused": "The model is not kept",
   "world-model": "This model knows only the generated world",
+  recovered: "The device failed, and the run goes on",
 };
 
 const box = (): HTMLElement => element("messages", HTMLDivElement);
@@ -58,6 +72,12 @@ function card(kind: string, title: string, body: HTMLElement[]): HTMLElement {
   return made;
 }
 
+/** Whatever was thrown, as an error with a code. */
+export function toError(thrown: unknown): SgcrError {
+  if (thrown instanceof SgcrError) return thrown;
+  return new SgcrError("internal", thrown instanceof Error ? thrown.message : String(thrown));
+}
+
 /** Shows an error; the same one twice is shown once. */
 export function showError(error: SgcrError): void {
   const { title, advice } = TEXTS[error.code] ?? FALLBACK;
@@ -66,7 +86,10 @@ export function showError(error: SgcrError): void {
   if (advice) body.push(make("p", {}, advice));
   body.push(make("p", { class: "quiet" }, "Code: ", make("code", {}, error.code)));
   clearErrors();
-  box().append(card("error", title, body));
+  const made = card("error", title, body);
+  box().append(made);
+  // Views are long; what went wrong must not stand out of sight.
+  made.scrollIntoView({ block: "nearest" });
 }
 
 /** Takes errors away, once something new is tried. */

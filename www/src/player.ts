@@ -163,7 +163,8 @@ export function showTimeline({ frameIndices, frameTimes, frameCount }: ClipEmbed
   element("ticks", HTMLDivElement).replaceChildren(...ticks);
   const distinct = new Set(frameIndices).size;
   const times = frameTimes.length > 0 ? `, at ${frameTimes.map((time) => time.toFixed(1)).join(", ")} s` : "";
-  element("timeline-text", HTMLParagraphElement).textContent = `The model sees ${distinct} of ${frameCount} frames${times}.`;
+  element("timeline-text", HTMLParagraphElement).textContent =
+    `The model sees ${distinct} of ${frameCount} frames${times}.`;
   element("timeline", HTMLDivElement).hidden = false;
 }
 

@@ -2,6 +2,7 @@
 
 import { clip, engine } from "./app.js";
 import { element, make } from "./dom.js";
+import { clearErrors } from "./messages.js";
 
 /** One view. What it shows lies in a section of its own beside the clip. */
 export interface View {
@@ -34,7 +35,12 @@ export function startViews(all: readonly View[]): void {
   const host = element("views", HTMLDivElement);
   const links = element("view-links", HTMLUListElement);
   for (const view of views) {
-    const made = make("section", { id: `view-${view.name}`, class: "view", "aria-labelledby": "view-title", hidden: "" });
+    const made = make("section", {
+      id: `view-${view.name}`,
+      class: "view",
+      "aria-labelledby": "view-title",
+      hidden: "",
+    });
     made.innerHTML = view.html;
     host.append(made);
     links.append(make("li", {}, make("a", { href: addressOf(view) }, view.link)));
@@ -62,6 +68,8 @@ const viewOfAddress = (): View | undefined => views.find((view) => addressOf(vie
 function enter(view: View): void {
   current?.hide?.();
   current = view;
+  // They were about something that is out of sight now.
+  clearErrors();
   for (const other of views) section(other).hidden = other !== view;
   for (const link of document.querySelectorAll("#view-links a")) {
     if (link.getAttribute("href") === addressOf(view)) link.setAttribute("aria-current", "page");

@@ -1,10 +1,22 @@
 /** Long work: one progress bar, one Cancel, errors as cards. */
 
-import { type CallOptions, type Progress, SgcrError } from "sgcr";
+import type { Progress } from "sgcr";
 import { element } from "./dom.js";
-import { clearErrors, showError } from "./messages.js";
+import { clearErrors, showError, toError } from "./messages.js";
 
-const STAGES: Readonly<Record<Progress["stage"], string>> = {
+/** What is being done: by the engine, or by the page itself. */
+export type Stage = Progress["stage"] | "draw";
+
+/** For a piece of work. */
+export interface WorkOptions {
+  /** Fires when it is to stop. */
+  readonly signal: AbortSignal;
+  /** Hears how far it is. */
+  readonly onProgress: (progress: Omit<Progress, "stage"> & { readonly stage: Stage }) => void;
+}
+
+const STAGES: Readonly<Record<Stage, string>> = {
+  draw: "Drawing clips",
   engine: "Starting the engine",
   download: "Downloading the model",
   device: "Checking the device",
@@ -31,7 +43,7 @@ export function cancelWork(): void {
 /**
  * Runs one piece of work, stopping the one before. Gives null where it was stopped or failed, which is told on the page.
  */
-export async function work<T>(task: (options: Required<Pick<CallOptions, "signal" | "onProgress">>) => Promise<T>): Promise<T | null> {
+export async function work<T>(task: (options: WorkOptions) => Promise<T>): Promise<T | null> {
   cancelWork();
   const controller = new AbortController();
   running = controller;
@@ -44,7 +56,7 @@ export async function work<T>(task: (options: Required<Pick<CallOptions, "signal
   // Short work would only make the bar flash.
   const appear = setTimeout(() => (panel.hidden = false), 150);
   document.body.setAttribute("aria-busy", "true");
-  const onProgress = ({ fraction, stage, done, total }: Progress): void => {
+  const onProgress: WorkOptions["onProgress"] = ({ fraction, stage, done, total }) => {
     if (running !== controller) return;
     bar.value = fraction;
     const amount = stage === "download" && total > 0 ? ` (${megabytes(done)} of ${megabytes(total)} MB)` : "";
@@ -55,7 +67,7 @@ export async function work<T>(task: (options: Required<Pick<CallOptions, "signal
     return controller.signal.aborted ? null : result;
   } catch (thrown) {
     if (!controller.signal.aborted) {
-      showError(thrown instanceof SgcrError ? thrown : new SgcrError("internal", String(thrown)));
+      showError(toError(thrown));
     }
     return null;
   } finally {
@@ -65,5 +77,17 @@ export async function work<T>(task: (options: Required<Pick<CallOptions, "signal
       panel.hidden = true;
       document.body.removeAttribute("aria-busy");
     }
+  }
+}
+
+/** Runs something short beside the rest, without a progress bar. Gives null where it failed, which is told on the page. */
+export async function attempt<T>(task: () => Promise<T>): Promise<T | null> {
+  try {
+    return await task();
+  } catch (thrown) {
+    const error = toError(thrown);
+    // Another model took this one's place: what was asked of it has no meaning any more.
+    if (error.code !== "disposed") showError(error);
+    return null;
   }
 }

@@ -2,6 +2,7 @@
 
 import type { CaptionScore, Scores } from "sgcr";
 import { element, make } from "../dom.js";
+import { cosine as cosineText, percent, signed } from "../format.js";
 
 /** Whether a caption is known to be true of the clip; unknown for captions that a person wrote. */
 export type Truth = "fits" | "misses" | undefined;
@@ -24,9 +25,6 @@ export function mountCaptions(): void {
   reading = element("reading", HTMLParagraphElement);
   verdict = element("verdict", HTMLParagraphElement);
 }
-
-const percent = (share: number): string => `${(share * 100).toFixed(share > 0.1 && share < 0.9995 ? 0 : 1)} %`;
-const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
 
 /** The captions as they stand. */
 export function captions(): string[] {
@@ -119,7 +117,7 @@ function showScore({ result, truth }: Row, { probability, cosine, margin }: Capt
   fill.style.setProperty("--fill", "0");
   requestAnimationFrame(() => fill.style.setProperty("--fill", String(probability)));
   const numbers = make("dl", { class: "numbers" });
-  numbers.append(figure("Softmax", percent(probability), "share"), figure("Cosine", cosine.toFixed(3)));
+  numbers.append(figure("Softmax", percent(probability), "share"), figure("Cosine", cosineText(cosine)));
   if (margin !== null) numbers.append(figure("Margin", signed(margin)));
   const line = make("div", { class: "figures" }, numbers);
   if (truth) line.append(make("span", { class: "truth" }, truth === "fits" ? "true of the clip" : "near miss"));

@@ -1,7 +1,7 @@
 /** View "Score": captions of the clip, and how well each fits. */
 
 import type { NearMiss } from "sgcr";
-import { type Clip, clip, encode, engine } from "../app.js";
+import { type Clip, clip, encode, engine, weights } from "../app.js";
 import { element, make } from "../dom.js";
 import type { View } from "../views.js";
 import { work } from "../work.js";
@@ -13,8 +13,7 @@ export const scoreView: View = {
   name: "score",
   link: "Score",
   title: "Which caption fits?",
-  lead:
-    "sgcr tells near-miss captions of a clip apart: who did what to whom, in which order. The model runs in this browser; your clips never leave it.",
+  lead: "sgcr tells near-miss captions of a clip apart: who did what to whom, in which order. The model runs in this browser; your clips never leave it.",
   html,
   mount,
   show() {
@@ -29,6 +28,7 @@ function mount(): void {
   element("caption-list", HTMLOListElement).addEventListener("score", () => void score());
   element("add", HTMLButtonElement).addEventListener("click", () => addCaption("").focus());
   engine.onChange(clearScores);
+  weights.onChange(clearScores);
   clip.onChange((next) => next && takeCaptions(next));
 }
 
