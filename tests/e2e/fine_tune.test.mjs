@@ -1,17 +1,26 @@
 // Explaining, fine-tuning and adapters in Chromium, with the shipped model whatever its numbers are.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { SUB_PATH, example, launch, openPage, path, serve, sgcr, temporaryFolder } from "./harness.mjs";
+import { SUB_PATH, convertTiny, example, launch, openPage, path, serve, sgcr, temporaryFolder } from "./harness.mjs";
 
 let server;
 let browser;
+let models;
 const hooks = {};
 
 before(async () => {
-  const folders = { [SUB_PATH]: path("www", "dist"), "/models/world/": path("www", "model"), "/e2e/": path("tests", "e2e") };
+  // Not temporaryFolder: what is registered inside `before` runs when `before` ends.
+  models = mkdtempSync(join(tmpdir(), "sgcr-e2e-"));
+  convertTiny(join(models, "tiny"));
+  const folders = {
+    [SUB_PATH]: path("www", "dist"),
+    "/models/world/": path("www", "model"),
+    "/models/": models,
+    "/e2e/": path("tests", "e2e"),
+  };
   server = await serve(folders, hooks);
   browser = await launch();
 });
@@ -19,6 +28,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await server?.close();
+  if (models) rmSync(models, { recursive: true, force: true });
 });
 
 /** A page with the library and what the tests have in common. */
@@ -64,7 +74,7 @@ test("the first ten losses are the native ones", async () => {
       const engine = await open();
       const events = await collect(engine.fineTune(await worldSamples(engine, seeds), options));
       engine.dispose();
-      return { losses: lossesOf(events), types: events.map(({ type }) => type), done: events.at(-1), start: events[0], step: events.find(({ type }) => type === "step") };
+      return { losses: lossesOf(events), types: events.map(({ type }) => type), done: events.at(-1), start: events[0], step: events.findLast(({ type }) => type === "step") };
     },
     { seeds: SEEDS, options: OPTIONS },
   );
@@ -80,7 +90,7 @@ test("the first ten losses are the native ones", async () => {
   assert.equal(got.types.filter((type) => type === "checkpoint").length, 5);
   assert.ok(Math.abs(got.done.after.margin - native.after.margin) < 1e-3, `${got.done.after.margin} ${native.after.margin}`);
   assert.equal(got.done.before.comparisons, 2);
-  assert.ok(got.step.milliseconds > 0 && got.step.secondsLeft > 0 && got.step.learningRate > 0 && got.step.gradientNorm > 0);
+  assert.ok(got.step.milliseconds > 0 && got.step.secondsLeft === 0 && got.step.learningRate > 0 && got.step.gradientNorm > 0, JSON.stringify(got.step));
   assert.deepEqual(problems, []);
   await context.close();
 });
@@ -92,7 +102,7 @@ test("an adapter is kept, used, mixed, compared, renamed, exported for the comma
     async ({ seeds, options, caption }) => {
       const engine = await open();
       const samples = await worldSamples(engine, seeds);
-      const { adapter } = (await collect(engine.fineTune(samples, { ...options, steps: 4 }))).at(-1);
+      const { adapter } = (await collect(engine.fineTune(samples, { ...options, steps: 4, validationShare: 0 }))).at(-1);
       const { frames } = await engine.worldClip(4);
       const cosine = async () => (await engine.score(frames, [caption])).captions[0].cosine;
       const base = await cosine();
@@ -320,71 +330,64 @@ test("a run that does not fit is a clear no, and a small budget a small plan", a
     },
     { seeds: SEEDS, options: OPTIONS },
   );
-  assert.ok(got.free.fits && got.free.limit === 2 ** 32 && !got.free.recompute);
-  assert.ok(got.half.fits && got.half.recompute && got.half.bytes <= got.half.limit, JSON.stringify(got.half));
+  assert.ok(got.free.fits && got.free.limit === 2 ** 32, JSON.stringify(got.free));
+  assert.ok(got.half.fits && got.half.bytes <= got.half.limit && got.half.stepBytes < got.free.stepBytes, JSON.stringify(got.half));
+  assert.ok(got.half.recompute && (got.half.microBatch < got.free.microBatch || !got.free.recompute));
   assert.ok(!got.none.fits && /needs about/.test(got.none.reason), got.none.reason);
   assert.deepEqual([got.code, got.isOurs, got.works], ["out-of-memory", true, 1]);
   assert.match(got.message, /does not fit/);
   await context.close();
 });
 
-/** A worker whose device the page can destroy, or whose large buffers fail, by message. */
+/** A worker whose device is destroyed at the first checkpoint. */
 function faultyWorker() {
   return `
     import "${SUB_PATH}sgcr/dist/worker.js";
-    const channel = new BroadcastChannel("fault");
-    let limit = Infinity;
-    const create = GPUDevice.prototype.createBuffer;
-    GPUDevice.prototype.createBuffer = function (descriptor) {
-      // Beyond what any device has: the browser itself refuses it.
-      return create.call(this, descriptor.size > limit ? { ...descriptor, size: 2 ** 45 } : descriptor);
-    };
+    let device = null;
     const request = GPUAdapter.prototype.requestDevice;
     GPUAdapter.prototype.requestDevice = async function (...args) {
-      const device = await request.apply(this, args);
-      channel.onmessage = ({ data }) => {
-        if (data === "destroy") device.destroy();
-        else limit = data;
-      };
+      device = await request.apply(this, args);
       return device;
+    };
+    const post = self.postMessage.bind(self);
+    self.postMessage = (message, ...rest) => {
+      if (message.event?.fineTune?.type === "checkpoint") device.destroy();
+      post(message, ...rest);
     };
   `;
 }
 
-for (const [fault, code] of [["destroy", "device-lost"], [1 << 16, "out-of-memory"]]) {
-  test(`a run on WebGPU survives ${code}`, async (t) => {
-    hooks["/e2e/faulty.js"] = (_, response) => response.writeHead(200, { "content-type": "text/javascript" }).end(faultyWorker());
-    const { context, page } = await libraryPage();
-    const got = await page.evaluate(
-      async ({ seeds, options, fault }) => {
-        const notices = [];
-        const engine = await open({ device: "webgpu", workerUrl: "/e2e/faulty.js", onNotice: ({ code }) => notices.push(code) });
-        const samples = await worldSamples(engine, seeds.slice(0, 2));
-        const channel = new BroadcastChannel("fault");
-        let hurt = false;
-        const events = await collect(engine.fineTune(samples, { ...options, steps: 3, batch: 2, rank: 2, checkpointEvery: 1, validationShare: 0 }), (event) => {
-          if (event.type !== "checkpoint" || hurt) return;
-          hurt = true;
-          channel.postMessage(fault);
-        }).catch((error) => [{ type: "error", code: error.code, message: error.message }]);
-        const text = await engine.encodeText(["a fox"]).then((rows) => rows.length, (error) => error.code);
-        engine.dispose();
-        return { events, notices, text };
-      },
-      { seeds: SEEDS, options: OPTIONS, fault },
-    );
-    t.diagnostic(JSON.stringify(got.events.map(({ type, step }) => [type, step])));
-    const last = got.events.at(-1);
-    assert.equal(last.type, "done", JSON.stringify(last));
-    const recovered = got.events.find(({ type }) => type === "recovered");
-    assert.equal(recovered.code, code);
-    assert.ok(recovered.step >= 1);
-    if (code === "out-of-memory") assert.ok(recovered.plan.bytes < got.events[0].plan.bytes);
-    assert.ok(got.notices.includes("engine-rebuilt"));
-    assert.equal(got.text, 1);
-    await context.close();
-  });
-}
+test("a run on WebGPU goes on after its device was lost", async (t) => {
+  let workers = 0;
+  hooks["/e2e/faulty.js"] = (_, response) => {
+    const source = workers++ === 0 ? faultyWorker() : `import "${SUB_PATH}sgcr/dist/worker.js";`;
+    response.writeHead(200, { "content-type": "text/javascript" }).end(source);
+  };
+  const { context, page } = await libraryPage();
+  const got = await page.evaluate(
+    async ({ seeds, options }) => {
+      const notices = [];
+      const engine = await open({ model: "/models/tiny/", device: "webgpu", workerUrl: "/e2e/faulty.js", onNotice: ({ code }) => notices.push(code) });
+      const samples = await worldSamples(engine, seeds.slice(0, 2));
+      const tune = { ...options, steps: 3, batch: 2, rank: 2, checkpointEvery: 1, validationShare: 0 };
+      const events = await collect(engine.fineTune(samples, tune)).catch((error) => [{ type: "error", code: error.code, message: error.message }]);
+      const text = await engine.encodeText(["a fox"]).then((rows) => rows.length, (error) => error.code);
+      engine.dispose();
+      return { events, notices, text };
+    },
+    { seeds: SEEDS, options: OPTIONS },
+  );
+  t.diagnostic(JSON.stringify(got.events.map(({ type, step }) => [type, step])));
+  const last = got.events.at(-1);
+  assert.equal(last.type, "done", JSON.stringify(last));
+  const recovered = got.events.find(({ type }) => type === "recovered");
+  assert.equal(recovered.code, "device-lost");
+  assert.equal(recovered.step, 1);
+  assert.deepEqual(got.events.filter(({ type }) => type === "step").map(({ step }) => step), [1, 2, 3]);
+  assert.ok(got.notices.includes("engine-rebuilt"));
+  assert.equal(got.text, 1);
+  await context.close();
+});
 
 test("ten runs, aborted and finished, leave memory flat", async (t) => {
   const { context, page } = await libraryPage();
