@@ -23,6 +23,19 @@ export async function idle(page) {
   await page.waitForFunction(() => !document.body.hasAttribute("aria-busy"), null, { timeout: 4 * MINUTE });
 }
 
+/** Loads a model of the test's in place of the shipped one. */
+export async function openModel(page, server, model) {
+  await idle(page);
+  await page.locator("#own-model summary").click();
+  await page.locator("#model-url").fill(`${server.url}/models/${model}/`);
+  // It is written again once the new model is open.
+  await page.locator("#engine-line").evaluate((line) => (line.textContent = ""));
+  await page.locator("#model-form button").click();
+  await page.locator("#engine-line:not(:empty)").waitFor({ timeout: MINUTE });
+  await page.locator("#own-model summary").click();
+  await idle(page);
+}
+
 /** The page at one of its views, with a model of the test's in place of the shipped one. */
 export async function openView(browser, server, view, { model, seed, ...options } = {}) {
   const opened = await openPage(browser, `${server.url}${SUB_PATH}#/${view}`, {
@@ -32,16 +45,7 @@ export async function openView(browser, server, view, { model, seed, ...options 
   });
   const { page } = opened;
   await idle(page);
-  if (model) {
-    await page.locator("#own-model summary").click();
-    await page.locator("#model-url").fill(`${server.url}/models/${model}/`);
-    // It is written again once the new model is open.
-    await page.locator("#engine-line").evaluate((line) => (line.textContent = ""));
-    await page.locator("#model-form button").click();
-    await page.locator("#engine-line:not(:empty)").waitFor({ timeout: MINUTE });
-    await page.locator("#own-model summary").click();
-    await idle(page);
-  }
+  if (model) await openModel(page, server, model);
   if (seed !== undefined) {
     await page.locator("#seed").fill(String(seed));
     await page.locator("#world-form button[type=submit]").click();

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { SUB_PATH, accessibilityFaults, launch, path, serve, sgcr, temporaryFolder } from "./harness.mjs";
-import { MINUTE, PHONE, idle, openView, trainTinyModels } from "./page_parts.mjs";
+import { MINUTE, PHONE, idle, openModel, openView, trainTinyModels } from "./page_parts.mjs";
 
 const { unzipSync } = createRequire(path("pkg", "package.json"))("fflate");
 const screenshots = process.env.SGCR_SCREENSHOTS;
@@ -143,7 +143,7 @@ test("collect, plan, train, compare, undo, take home, bring back", async (t) => 
   await context.close();
 });
 
-test("pause, go on, abort; what is left of it is offered, and forgotten on request", async () => {
+test("pause, go on, abort; go on after a reload, stop and keep; forget", async () => {
   const { context, page, problems } = await openView(browser, server, "fine-tune", { model: "plain" });
   await addWorldSamples(page, 4);
   await start(page, { steps: 400, name: "long" });
@@ -161,9 +161,30 @@ test("pause, go on, abort; what is left of it is offered, and forgotten on reque
   assert.equal(await page.locator(".card.error").count(), 0, "to abort is no error");
   const text = await page.locator(".unfinished p").first().textContent({ timeout: MINUTE });
   assert.match(text, /“long” stopped after step \d+ of 400/);
-  await page.getByRole("button", { name: "Forget long" }).click();
+  const checkpoint = Number(/step (\d+)/.exec(text)[1]);
+  assert.ok(checkpoint >= 10 && checkpoint % 10 === 0, "checkpoints are ten steps apart");
+
+  // After a reload it goes on from there, with its own samples; to stop is to keep what was learnt.
+  await page.reload();
+  await openModel(page, server, "plain");
+  await page.getByRole("button", { name: "Go on with long" }).click({ timeout: MINUTE });
+  await page.locator("#run-label", { hasText: /Step \d/ }).waitFor({ timeout: MINUTE });
+  const first = Number(/Step (\d+)/.exec(await stepLabel(page))[1]);
+  assert.ok(first > checkpoint && first < checkpoint + 10, `goes on with step ${first} after ${checkpoint}`);
+  await page.locator("#stop").click();
+  await runStatus(page, "Stopped on request");
+  await page.locator("#adapter-list li", { hasText: "long" }).waitFor({ timeout: MINUTE });
+  await idle(page);
+  assert.equal(await page.locator(".unfinished").count(), 0);
+
+  // An aborted one can be forgotten.
+  await addWorldSamples(page, 4);
+  await start(page, { steps: 400, name: "gone" });
+  await page.locator("#run-label", { hasText: /Step 1\d/ }).waitFor({ timeout: 2 * MINUTE });
+  await page.locator("#abort").click();
+  await page.getByRole("button", { name: "Forget gone" }).click({ timeout: MINUTE });
   await page.locator(".unfinished").waitFor({ state: "detached" });
-  assert.equal(await page.locator("#adapter-list li").count(), 0, "nothing is kept of it");
+  assert.equal(await page.locator("#adapter-list li").count(), 1, "nothing is kept of it");
   assert.deepEqual(problems, []);
   await context.close();
 });
