@@ -17,6 +17,7 @@ mod score;
 mod serve;
 pub mod settings_file;
 mod train;
+mod train_data;
 mod world;
 
 use crate::error::Error;
@@ -43,6 +44,7 @@ const HELP: &str = "Examples:
   sgcr convert --checkpoint ViClip-InternVid-10M-FLT.pth --output models/viclip-b16
   sgcr world write --seed 7 --output clips
   sgcr train --output models/mine
+  sgcr train --base models/viclip-b16 --manifest pairs.jsonl --output models/own
   sgcr graph stats clips
   sgcr serve
 

@@ -25,6 +25,7 @@
 
 pub mod annotation;
 pub mod attributes;
+mod bad_video;
 mod co_occurrence;
 mod drawn_graph;
 mod folder;
@@ -58,6 +59,7 @@ crate::source::native_only! {
     pub use find_video::{find_video, find_video_near};
 }
 
+pub use bad_video::BadVideo;
 pub use co_occurrence::CoOccurrence;
 pub use drawn_graph::{DrawnEntity, DrawnFrame, DrawnGraph, DrawnTriplet};
 pub use folder::{AnnotationFolder, MergeSegments, ReadOptions};

@@ -278,6 +278,14 @@ pub enum Error {
         /// Each setting and data hash that differs, with both values.
         differences: Vec<String>,
     },
+    /// A clip of the training data cannot be read, and the settings say that this ends the run.
+    #[error(
+        "training data: {reason}; put it right, or leave such videos out with data.bad_video = \"skip\". A run that was under way goes on with --resume"
+    )]
+    BadClip {
+        /// Which, and why.
+        reason: String,
+    },
     /// A feature that this build does not have.
     #[error("{what} is not part of this build: {advice}")]
     NotBuilt {
@@ -333,6 +341,7 @@ impl Error {
             Self::SelfTest { .. } => "self-test",
             Self::InvalidInput { .. } => "invalid-input",
             Self::DifferentRun { .. } => "different-run",
+            Self::BadClip { .. } => "bad-clip",
             Self::NotBuilt { .. } => "not-built",
             Self::NoSceneTokens { .. } => "no-scene-tokens",
             Self::Aborted => "aborted",

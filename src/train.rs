@@ -3,6 +3,7 @@
 
 mod batch;
 mod config;
+mod data_config;
 mod gradients;
 mod inputs;
 mod loss_parts;
@@ -17,16 +18,28 @@ mod tests;
 mod text_rows;
 mod trainer;
 mod training_state;
+mod write_errors;
 
 crate::source::native_only! {
     mod ablate;
     mod base;
     mod checkpoint;
     mod events;
+    mod finish;
+    mod folder_card;
+    mod folders;
+    mod held_out;
+    mod keeping;
     mod log;
     mod model_card;
     mod run;
     mod run_folder;
+    mod source;
+    mod start;
+    mod video_list;
+    #[cfg(test)]
+    #[path = "train/tests/folders.rs"]
+    mod folder_tests;
 
     pub use ablate::{AblateConfig, AblateOptions, CellPlan, ablate};
     pub use checkpoint::Checkpoint;
@@ -37,6 +50,7 @@ crate::source::native_only! {
 
 pub use batch::{Batch, Round, draw_batch};
 pub use config::TrainConfig;
+pub use data_config::DataConfig;
 pub use gradients::{GradientPlan, first_bad_gradient, gradients, gradients_by_key};
 pub use inputs::StepInputs;
 pub use loss_parts::LossParts;
@@ -48,3 +62,4 @@ pub use schedule::CosineSchedule;
 pub use text_rows::TextRows;
 pub use trainer::{StepReport, Trainer, TrainingBase};
 pub use training_state::TrainingState;
+pub use write_errors::WriteErrors;

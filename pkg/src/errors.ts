@@ -34,6 +34,7 @@ export type ErrorCode =
   | "self-test"
   | "invalid-input"
   | "different-run"
+  | "bad-clip"
   | "not-built"
   | "no-scene-tokens"
   | "aborted"

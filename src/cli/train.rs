@@ -1,17 +1,19 @@
-//! `sgcr train`: contrastive training and SGCR-Vid training on the generated world.
+//! `sgcr train`: contrastive training and SGCR-Vid training, on the generated world or on the user's own data.
 
 use super::settings_file::{self, Format, Settings};
+use super::train_data::{DataFlags, word};
 use super::{Context, output};
 use crate::platform::{ComputeDevice, DeviceName, block_on};
-use crate::train::{RunOptions, TrainConfig, preset, run as train};
+use crate::train::{RunOptions, TrainConfig, WriteErrors, preset, run as train};
 use std::path::PathBuf;
 
-/// Trains on the generated world, a fresh small ViCLIP or a model that is there, and writes a model folder.
+/// Trains a fresh small ViCLIP or a model that is there, and writes a model folder.
 ///
-/// Captions alone teach it unless --scenes asks for annotated clips, whose scene graphs teach SGCR-Vid's text and visual
-/// branch. Two runs with equal settings see the same clips in the same order. The output folder holds the model,
-/// config.toml, run.json, log.jsonl, tensorboard/, results.json and, while training, a checkpoint that --resume continues
-/// from.
+/// Clips come from the generated world, or from your own data: --manifest names video-caption pairs, --annotations a folder
+/// in VidVRD's or VidOR's layout. Captions alone teach unless --scenes asks for annotated clips, whose scene graphs teach
+/// SGCR-Vid's text and visual branch. Two runs with equal settings and data see the same clips in the same order. The output
+/// folder holds the model, config.toml, run.json, log.jsonl, tensorboard/, results.json and, while training, a checkpoint
+/// that --resume continues from.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sgcr train --output models/mine
@@ -19,7 +21,9 @@ use std::path::PathBuf;
   sgcr train --output models/mine --resume
   sgcr train --config models/mine/config.toml --seed 2 --output models/second
   sgcr train --base models/mine --scenes 4 --set scene_tokens.variant=literal --set scene_tokens.tokens=8 --output models/sgcr
-  sgcr train --preset viclip-b16-sgcr --base models/viclip-b16 --device cuda:0 --output models/viclip-b16-sgcr")]
+  sgcr train --base models/viclip-b16 --manifest pairs.jsonl --validate-every 500 --output models/own
+  sgcr train --preset viclip-b16-sgcr --base models/viclip-b16 --manifest pairs.jsonl --annotations vidor/annotation \\
+             --device cuda:0 --output models/viclip-b16-sgcr")]
 pub struct TrainArgs {
     /// Folder to write
     #[arg(long, short)]
@@ -44,14 +48,16 @@ pub struct TrainArgs {
     device: DeviceName,
     #[command(flatten)]
     settings: Flags,
+    #[command(flatten)]
+    data: DataFlags,
 }
 
 /// Declares [`Flags`]: every field of [`TrainConfig`] as a flag of the same name.
 macro_rules! settings {
-    ($($(#[$doc:meta])* $field:ident: $type:ty,)+) => {
+    ($($(#[$meta:meta])* $field:ident: $type:ty,)+) => {
         /// What is not given keeps its default.
         #[derive(Debug, clap::Args)]
-        struct Flags { $($(#[$doc])* #[arg(long)] $field: Option<$type>,)+ }
+        struct Flags { $($(#[$meta])* #[arg(long)] $field: Option<$type>,)+ }
 
         impl Flags {
             /// The settings with these flags in place.
@@ -125,10 +131,13 @@ settings! {
     bad_steps: usize,
     /// Steps between two tests on validation clips; 0: none
     validate_every: usize,
-    /// Clips of such a test
+    /// Clips of such a test, or pairs of the manifest that are kept back for it
     validation_clips: usize,
     /// Whether the finished model is the one that did best on them: true or false
     keep_best: bool,
+    /// What a checkpoint, log or curve does that cannot be written (a full disk): stop, go-on [default: stop]
+    #[arg(value_parser = word::<WriteErrors>)]
+    write_errors: WriteErrors,
 }
 
 /// Runs the verb.
@@ -137,7 +146,8 @@ settings! {
 /// Settings that make no sense, files that cannot be written, training that diverged,
 /// [`Error::Aborted`](crate::Error::Aborted) (the last checkpoint stays).
 pub fn run(args: &TrainArgs, context: &Context) -> anyhow::Result<()> {
-    let config = args.settings.apply(base(args)?);
+    let mut config = args.settings.apply(base(args)?);
+    config.data = args.data.apply(config.data);
     let device = block_on(ComputeDevice::open(args.device))?;
     let mut bars = context.bars();
     let options = RunOptions { config: &config, base: args.base.as_deref(), output: &args.output, resume: args.resume };

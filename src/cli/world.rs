@@ -2,6 +2,7 @@
 
 use super::input::ModelArgs;
 use super::{Context, output};
+use crate::data::VideoText;
 use crate::eval::{AttentionPanel, WorldAttention, attention_figure};
 use crate::event::{Abort, Event, Events as _};
 use crate::platform::{block_on, write_beside};
@@ -22,14 +23,15 @@ enum WorldVerb {
     Eval(EvalArgs),
 }
 
-/// Writes clips: a video, its scene graph in VidOR's layout, and its captions with near misses.
+/// Writes clips: a video, its scene graph in VidOR's layout, and its captions with near misses; and a manifest to train on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sgcr world write --seed 7 --output clips
   sgcr world write --split compositional --count 20 --output clips --format mkv
 
 Each clip becomes world_SEED.webm, world_SEED.json (VidOR) and world_SEED.captions.json. The same seed gives the same
-frames everywhere; .mkv (FFV1) keeps them bit for bit.")]
+frames everywhere; .mkv (FFV1) keeps them bit for bit. pairs.jsonl has each clip's video and caption, as `sgcr train
+--manifest` reads them.")]
 struct WriteArgs {
     /// Seed of the first clip
     #[arg(long, conflicts_with = "split")]
@@ -92,20 +94,25 @@ fn write(args: &WriteArgs, context: &Context) -> anyhow::Result<()> {
     std::fs::create_dir_all(&args.output).map_err(crate::Error::io("create", &args.output))?;
     let first = args.seed.or_else(|| args.split.map(|split| split.seeds().start)).unwrap_or(0);
     let mut bars = context.bars();
+    let mut manifest = String::new();
     for done in 0..args.count {
         context.abort.check()?;
-        write_clip(first + done, &args.output, &args.format, &context.abort)?;
+        let pair = write_clip(first + done, &args.output, &args.format, &context.abort)?;
+        manifest.push_str(&serde_json::to_string(&pair)?);
+        manifest.push('\n');
         bars.emit(Event::Progress { stage: "world", done: done + 1, total: args.count });
     }
     bars.finish();
+    write_beside(&args.output.join("pairs.jsonl"), manifest.as_bytes())?;
     output::print(&format!("{}: {} clip(s) from seed {first}", args.output.display(), args.count))
 }
 
-/// The three files of one clip.
-fn write_clip(seed: u64, folder: &Path, format: &str, abort: &Abort) -> anyhow::Result<()> {
+/// The three files of one clip; returns it as a pair.
+fn write_clip(seed: u64, folder: &Path, format: &str, abort: &Abort) -> anyhow::Result<VideoText> {
     let clip = WorldClip::from_seed(seed);
     let frames = clip.render(&(0..FRAMES).collect::<Vec<_>>());
-    let path = folder.join(format!("world_{seed}.{format}"));
+    let video = format!("world_{seed}.{format}");
+    let path = folder.join(&video);
     let frames = (0..frames.count()).map(|index| frames.frame(index));
     encode::write(&path, Codec::of(&path)?, (WIDTH, HEIGHT), FPS as f64, frames, abort)?;
     let graph = serde_json::to_vec_pretty(&vidor_json(&clip.graph))?;
@@ -117,7 +124,7 @@ fn write_clip(seed: u64, folder: &Path, format: &str, abort: &Abort) -> anyhow::
         .collect();
     let captions = serde_json::json!({"seed": seed, "captions": clip.captions(), "near_misses": misses});
     write_beside(&folder.join(format!("world_{seed}.captions.json")), &serde_json::to_vec_pretty(&captions)?)?;
-    Ok(())
+    Ok(VideoText { video, caption: clip.caption() })
 }
 
 fn evaluate(args: &EvalArgs, context: &Context) -> anyhow::Result<()> {

@@ -6,13 +6,15 @@ use super::report::{ReadReport, Skipped};
 use super::vocabulary::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::source::Folder;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Whose relations are joined where they come in overlapping pieces ([`VideoGraph::merge_segments`]).
 ///
 /// [`VideoGraph::merge_segments`]: crate::graph::VideoGraph::merge_segments
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MergeSegments {
     /// Nobody's.
     Off,

@@ -25,6 +25,7 @@ pub use batch::{ClipFrames, LoadedBatch, SkippedClip};
 pub use cache::{CacheReport, FrameCache, VideoKey};
 pub use loader::{AnnotatedVideos, ClipLoader};
 
+use super::bad_video::BadVideo;
 use super::sampler::{BatchPlan, BatchPosition, BatchSampler};
 use crate::error::{Error, Result};
 use crate::event::Abort;
@@ -37,16 +38,6 @@ use std::sync::Arc;
 
 /// Most threads and most batches ahead: above it is a slip of the pen.
 const MOST: usize = 1024;
-
-/// What a video does that cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum BadVideo {
-    /// It ends the reading.
-    #[default]
-    Fail,
-    /// It is left out of its batch and counted.
-    Skip,
-}
 
 /// How batches are read ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,47 +105,6 @@ struct Pending {
     clips: Vec<Option<Result<LoadedClip>>>,
     missing: usize,
     after: BatchPosition,
-}
-
-impl BadVideo {
-    /// All policies.
-    pub const ALL: [Self; 2] = [Self::Fail, Self::Skip];
-
-    /// The name in settings.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Fail => "fail",
-            Self::Skip => "skip",
-        }
-    }
-
-    /// The policy of that name.
-    ///
-    /// # Errors
-    /// [`Error::UnknownName`].
-    pub fn named(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|policy| policy.name() == name).ok_or_else(|| Error::UnknownName {
-            kind: "policy for bad videos",
-            name: name.to_owned(),
-            known: Self::ALL.map(Self::name).join(", "),
-        })
-    }
-
-    /// Whether a clip with this error is left out. What is not the video's fault would befall every other as well.
-    const fn passes_over(self, error: &Error) -> bool {
-        matches!(self, Self::Skip)
-            && matches!(
-                error,
-                Error::Io { .. }
-                    | Error::MissingFile { .. }
-                    | Error::InvalidJson { .. }
-                    | Error::CorruptFile { .. }
-                    | Error::NoFrames { .. }
-                    | Error::Decode { .. }
-                    | Error::InvalidInput { .. }
-            )
-    }
 }
 
 impl Default for PrefetchOptions {

@@ -3,10 +3,11 @@
 use super::Interval;
 use crate::error::{Error, Result};
 use rand::RngExt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What "O spans F and B" means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Spans {
     /// O shares frames with F and with B, and so fills the gap between them.
     #[default]

@@ -7,6 +7,9 @@ use crate::error::{Error, Result};
 /// Start and end tokens by their usual names; the first pair that a vocabulary has both of is used.
 const START_END: [(&str, &str); 3] = [("<|startoftext|>", "<|endoftext|>"), ("[CLS]", "[SEP]"), ("<s>", "</s>")];
 
+/// Usual names of the token that stands for a word that a vocabulary lacks.
+const UNKNOWN: [&str; 2] = ["[UNK]", "<unk>"];
+
 /// Token ids of a list of captions, ready to be a tensor `[rows, context]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenIds {
@@ -26,6 +29,7 @@ pub struct Tokenizer {
     context_length: usize,
     start: i32,
     end: i32,
+    unknown: Option<u32>,
     vocab_size: usize,
     /// Special tokens that a caption may spell out (CLIP cleaning only).
     literals: Vec<(String, u32)>,
@@ -68,11 +72,12 @@ impl Tokenizer {
             corrupt(format!("no start and end token; looked for {}", pairs.join(", ")))
         })?;
         let (start, end) = (as_id(start)?, as_id(end)?);
+        let unknown = UNKNOWN.iter().find_map(|name| model.token_to_id(name));
         let literals = if cleaning == CaptionCleaning::Clip { spelled_specials(&model) } else { Vec::new() };
         // The literals are cut out here, by the rule of CLIP's own tokenizer.
         model.set_encode_special_tokens(cleaning == CaptionCleaning::Clip);
         let vocab_size = largest as usize + 1;
-        Ok(Self { model, cleaning, context_length, start, end, vocab_size, literals })
+        Ok(Self { model, cleaning, context_length, start, end, unknown, vocab_size, literals })
     }
 
     /// Ids a row (L).
@@ -163,6 +168,17 @@ impl Tokenizer {
     /// [`Error::InvalidInput`] if the vocabulary cannot express it.
     pub fn encode_ids(&self, text: &str) -> Result<Vec<u32>> {
         self.tokens(&self.clean(text))
+    }
+
+    /// Whether the vocabulary lacks a word of the text and has a token to say so (those of bytes lack none).
+    ///
+    /// # Errors
+    /// Those of [`Self::encode_ids`].
+    pub fn has_unknown(&self, text: &str) -> Result<bool> {
+        match self.unknown {
+            Some(unknown) => Ok(self.encode_ids(text)?.contains(&unknown)),
+            None => Ok(false),
+        }
     }
 
     fn tokens(&self, cleaned: &str) -> Result<Vec<u32>> {

@@ -123,7 +123,7 @@ fn draw_scene(
 }
 
 /// The patches of a clip that step `step` shows.
-fn keep(config: &TrainConfig, step: usize, random: &mut Pcg64Mcg) -> Option<Vec<i32>> {
+pub(super) fn keep(config: &TrainConfig, step: usize, random: &mut Pcg64Mcg) -> Option<Vec<i32>> {
     let patches = config.frames * (config.image_size / config.patch_size).pow(2);
     config.masks(step).then(|| kept_patches(patches, config.mask_ratio, random))
 }

@@ -2,6 +2,7 @@
 //! only). A run that goes on from one takes the same steps as a run that was never stopped.
 
 use crate::config::{ModelConfig, PreprocessConfig};
+use crate::data::BatchPosition;
 use crate::error::{Error, Result};
 use crate::model::VideoTextModel;
 use crate::platform::write_beside;
@@ -21,6 +22,8 @@ pub struct Checkpoint {
     pub config: TrainConfig,
     /// Steps done.
     pub step: usize,
+    /// Where the run is in its data; none on the generated world, whose clips follow from the step.
+    pub position: Option<BatchPosition>,
     pub(super) model: ModelConfig,
     preprocess: PreprocessConfig,
     tokenizer_json: String,
@@ -38,12 +41,19 @@ impl Checkpoint {
         Ok(Self {
             config: trainer.config().clone(),
             step,
+            position: None,
             model: trainer.model_config()?.clone(),
             preprocess: trainer.preprocess().clone(),
             tokenizer_json: trainer.tokenizer_json().to_owned(),
             tensors,
             file: "checkpoint in memory".to_owned(),
         })
+    }
+
+    /// The same with the position in the run's data.
+    #[must_use]
+    pub fn at(self, position: Option<BatchPosition>) -> Self {
+        Self { position, ..self }
     }
 
     /// Writes it beside its place and renames it.
@@ -59,7 +69,8 @@ impl Checkpoint {
             ("preprocess", serde_json::to_string(&self.preprocess)),
             ("tokenizer", Ok(self.tokenizer_json.clone())),
         ];
-        let entries = entries.into_iter().map(|(name, value)| Ok((name.to_owned(), value?)));
+        let position = self.position.map(|position| ("position", serde_json::to_string(&position)));
+        let entries = entries.into_iter().chain(position).map(|(name, value)| Ok((name.to_owned(), value?)));
         let metadata = entries.collect::<serde_json::Result<HashMap<_, _>>>().map_err(text)?;
         let bytes: BTreeMap<&String, &[u8]> =
             self.tensors.iter().map(|(name, tensor)| (name, bytemuck::cast_slice(&tensor.values))).collect();
@@ -91,6 +102,8 @@ impl Checkpoint {
         let preprocess = serde_json::from_str(entry("preprocess")?).map_err(Error::json(&file))?;
         let tokenizer_json = entry("tokenizer")?.clone();
         let step = entry("step")?.parse().map_err(|_| corrupt("its step is no number".to_owned()))?;
+        let position = metadata.get("position").map(|text| serde_json::from_str(text)).transpose();
+        let position = position.map_err(Error::json(&file))?;
         let stored = SafeTensors::deserialize(&bytes).map_err(|error| corrupt(error.to_string()))?;
         let mut tensors = BTreeMap::new();
         for (name, view) in stored.iter() {
@@ -100,7 +113,7 @@ impl Checkpoint {
             let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
             tensors.insert(name.to_owned(), HostTensor { shape: view.shape().to_vec(), values });
         }
-        Ok(Self { config, step, model, preprocess, tokenizer_json, tensors, file })
+        Ok(Self { config, step, position, model, preprocess, tokenizer_json, tensors, file })
     }
 
     /// A trainer that goes on from here.

@@ -7,7 +7,7 @@ use crate::config::{
 use crate::error::{Error, Result};
 use crate::loss::{ObjectiveConfig, Reduction};
 use crate::model::{is_adapter_key, is_scene_key, is_temperature_key};
-use crate::train::GroupRates;
+use crate::train::{DataConfig, GroupRates, WriteErrors};
 use serde::{Deserialize, Serialize};
 
 /// Settings of a run. Two runs with equal settings on the generated world see the same clips in the same order.
@@ -86,10 +86,14 @@ pub struct TrainConfig {
     pub bad_steps: usize,
     /// Steps between two tests on validation clips; 0: none.
     pub validate_every: usize,
-    /// Clips of such a test.
+    /// Clips of such a test: fresh ones of the generated world, or pairs of the manifest that are not trained on.
     pub validation_clips: usize,
     /// Whether the finished model is the one that did best on them, not the last one.
     pub keep_best: bool,
+    /// What a checkpoint, a line of the log or a curve does that cannot be written.
+    pub write_errors: WriteErrors,
+    /// The user's own data, in place of the generated world.
+    pub data: DataConfig,
 }
 
 /// The settings of the model that is shipped with the project.
@@ -134,6 +138,8 @@ impl Default for TrainConfig {
             validate_every: 0,
             validation_clips: 200,
             keep_best: false,
+            write_errors: WriteErrors::default(),
+            data: DataConfig::default(),
         }
     }
 }
@@ -264,6 +270,7 @@ impl TrainConfig {
                 "false, or validate_every above 0: nothing tells which is best",
             );
         }
+        self.data.validate(self)?;
         if let Some(lora) = &self.lora {
             lora.validate()?;
         }

@@ -2,8 +2,10 @@
 
 use crate::eval::KindTable;
 use crate::train::TrainConfig;
+use crate::train::folder_card::{FolderOutcome, folder_card};
 use crate::world::Split;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -32,7 +34,27 @@ pub(super) struct Results<'a> {
     pub parameters: u64,
     /// Bytes of the weights.
     pub bytes: u64,
-    pub tables: Vec<(Split, KindTable)>,
+    pub outcome: Outcome,
+    /// Files of the run that could not be written, with how often.
+    pub not_written: &'a BTreeMap<String, u64>,
+}
+
+/// How the model does.
+pub(super) enum Outcome {
+    /// On fresh clips of the generated world.
+    World(Vec<(Split, KindTable)>),
+    /// On the user's data.
+    Folders(Box<FolderOutcome>),
+}
+
+impl Outcome {
+    /// The world's tables.
+    pub fn into_tables(self) -> Vec<(Split, KindTable)> {
+        match self {
+            Self::World(tables) => tables,
+            Self::Folders(_) => Vec::new(),
+        }
+    }
 }
 
 impl Results<'_> {
@@ -61,20 +83,34 @@ impl Results<'_> {
 
     /// Everything as JSON.
     pub fn to_json(&self) -> serde_json::Value {
-        let splits: serde_json::Map<String, serde_json::Value> =
-            self.tables.iter().map(|(split, table)| (split.name().to_owned(), table.to_json())).collect();
-        serde_json::json!({
-            "command": self.command(), "settings": self.config, "seconds": self.seconds, "clips": self.clips(),
-            "parameters": self.parameters, "weight_bytes": self.bytes, "evaluation_clips": self.config.eval_clips,
-            "generated_world": splits,
-        })
+        let mut json = serde_json::json!({
+            "command": self.command(), "settings": self.config, "seconds": self.seconds,
+            "parameters": self.parameters, "weight_bytes": self.bytes, "not_written": self.not_written,
+        });
+        match &self.outcome {
+            Outcome::World(tables) => {
+                let splits = tables.iter().map(|(split, table)| (split.name().to_owned(), table.to_json()));
+                json["clips"] = self.clips().into();
+                json["evaluation_clips"] = self.config.eval_clips.into();
+                json["generated_world"] = Value::Object(splits.collect());
+            }
+            Outcome::Folders(outcome) => {
+                json["data"] = serde_json::json!(outcome.facts);
+                json["skipped_videos"] = serde_json::json!(outcome.skipped);
+                json["held_out"] = serde_json::json!(outcome.held_out);
+            }
+        }
+        json
     }
 
-    /// A table for each split.
-    pub fn tables_as_text(&self) -> String {
+    /// For people: a table for each split of the world, or what came of the user's data.
+    pub fn report(&self) -> String {
         let part =
             |(split, table): &(Split, KindTable)| format!("Generated world, {} split:\n\n{table}\n", split.name());
-        self.tables.iter().map(part).collect::<Vec<_>>().join("\n")
+        match &self.outcome {
+            Outcome::World(tables) => tables.iter().map(part).collect::<Vec<_>>().join("\n"),
+            Outcome::Folders(outcome) => outcome.report(),
+        }
     }
 }
 
@@ -100,6 +136,9 @@ fn add_setting(command: &mut String, path: &str, value: &Value, default: Option<
 
 /// The model folder's `README.md`.
 pub(super) fn model_card(results: &Results<'_>) -> String {
+    if let Outcome::Folders(outcome) = &results.outcome {
+        return folder_card(results, outcome);
+    }
     let config = results.config;
     format!(
         "# A small ViCLIP of the generated world\n\n\
@@ -133,6 +172,6 @@ pub(super) fn model_card(results: &Results<'_>) -> String {
         100.0 * config.mask_ratio,
         100.0 * config.unmasked,
         config.eval_clips,
-        results.tables_as_text(),
+        results.report(),
     )
 }

@@ -4,36 +4,22 @@
 use crate::error::{Error, Result};
 use crate::eval::{KindTable, WorldEvaluation};
 use crate::event::{Abort, Event, Events, Silent};
-use crate::model::{VideoTextModel, is_scene_key, is_temperature_key};
-use crate::platform::{block_on, write_beside};
-use crate::source::DiskFolder;
-use crate::train::log::Log;
-use crate::train::model_card::{Results, model_card};
-use crate::train::{
-    Checkpoint, EventWriter, RunFolder, RunRecord, RunStart, StepReport, TrainConfig, Trainer, TrainingBase, data_hash,
-    wall_time,
-};
-use crate::weights::module::{LoadRules, apply};
-use crate::weights::{
-    Adapter, AdapterBase, HostTensors, ModelFolder, ModelWriter, SHARD_BYTES, StoredType, fingerprint,
-};
+use crate::platform::block_on;
+use crate::train::finish::{Ending, finish};
+use crate::train::keeping::Keeping;
+use crate::train::source::Source;
+use crate::train::start::{Started, start};
+use crate::train::{Checkpoint, EventWriter, StepReport, TrainConfig, Trainer, wall_time};
 use crate::world::Split;
 use burn::tensor::Device;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Files of a run beside those of the model.
-const CHECKPOINT_FILE: &str = "training.safetensors";
-const BEST_FILE: &str = "best.safetensors";
-const LOG_FILE: &str = "log.jsonl";
-const RESULTS_FILE: &str = "results.json";
-const CARD_FILE: &str = "README.md";
-/// What was trained on top of a base, as PEFT has it.
-const ADAPTER_FOLDER: &str = "adapter";
+pub(super) const CHECKPOINT_FILE: &str = "training.safetensors";
+pub(super) const BEST_FILE: &str = "best.safetensors";
+pub(super) const LOG_FILE: &str = "log.jsonl";
 /// TensorBoard's event files.
-const CURVES: &str = "tensorboard";
-/// Where the model is written and tested before its files take their place.
-const STAGING: &str = "finished";
+pub(super) const CURVES: &str = "tensorboard";
 
 /// Where a run begins and ends.
 #[derive(Debug, Clone)]
@@ -53,69 +39,135 @@ pub struct RunOptions<'a> {
 pub struct Finished {
     /// Tables of the model as written (Markdown).
     pub report: String,
-    /// The same as counts.
+    /// The same as counts; none of a run on folders.
     pub tables: Vec<(Split, KindTable)>,
     /// Wall-clock seconds of training.
     pub seconds: f64,
 }
 
 /// Trains a model and writes it to `output`: `config.toml` and `run.json` say what was run, `log.jsonl` and `tensorboard/`
-/// how it went; the checkpoint `training.safetensors` is there until the model is. With `resume` it goes on from that checkpoint. Emits [`Event::Progress`] of stage `train` in steps.
+/// how it went; the checkpoint `training.safetensors` is there until the model is. With `resume` it goes on from that
+/// checkpoint. Emits [`Event::Progress`] of stage `train` in steps, and notices of what was left out or not written.
 ///
 /// What is reported is of the model as written, in f16, adapters merged.
 ///
 /// # Errors
-/// [`Error::InvalidInput`] where `output` has files of another run; [`Error::NonFinite`] when training diverges;
-/// [`Error::Aborted`] (a checkpoint is written first); [`Error::Io`] and what the trainer and the weights say.
+/// [`Error::InvalidInput`] where `output` has files of another run, [`Error::DifferentRun`] where its run has other settings
+/// or data; [`Error::BadClip`] for data that cannot be read and [`Error::Io`] for files that cannot be written, unless the
+/// settings say to go on; [`Error::NonFinite`] when training diverges; [`Error::Aborted`] (a checkpoint is written first); and
+/// what the trainer and the weights say.
 pub fn run(options: &RunOptions<'_>, device: &Device, events: &mut impl Events, abort: &Abort) -> Result<Finished> {
-    let Started { mut trainer, mut log, mut record, mut curves } = start(options, device, events, abort)?;
-    let trained = train(&mut trainer, &mut log, &mut curves, options.output, device, events, abort);
-    record.end(trained.as_ref().map_or_else(|error| error.code(), |()| "finished"))?;
+    let mut started = start(options, device, events, abort)?;
+    let mut keeping = Keeping::new(options.config.write_errors);
+    let best = Best::read(options.output);
+    let mut steps = Steps { started: &mut started, keeping: &mut keeping, best, output: options.output, device };
+    let trained = steps.take(events, abort);
+    let outcome = trained.as_ref().map_or_else(|error| error.code(), |()| "finished");
+    let noted = started.record.end(outcome);
+    if matches!(trained, Err(Error::Io { .. })) && options.output.join(CHECKPOINT_FILE).exists() {
+        let message = "what was written before is whole; make room and go on with --resume".to_owned();
+        events.emit(Event::Notice { code: "not-written", message });
+    }
+    // What ended the run is told, not that this could not be noted either.
     trained?;
+    keeping.attempt(noted, events)?;
+    let Started { mut trainer, source, log, .. } = started;
     let best = options.output.join(BEST_FILE);
     if trainer.config().keep_best && best.exists() {
         trainer = Checkpoint::read(&best)?.resume(device)?;
     }
-    finish(&trainer, options, device, log.seconds(), events, abort)
+    let ending = Ending { trainer: &trainer, source: &source, keeping: &keeping, seconds: log.seconds() };
+    finish(&ending, options, device, events, abort)
 }
 
 /// The steps that are left.
-fn train(
-    trainer: &mut Trainer,
-    log: &mut Log,
-    curves: &mut EventWriter,
-    output: &Path,
-    device: &Device,
-    events: &mut impl Events,
-    abort: &Abort,
-) -> Result<()> {
-    let steps = trainer.config().steps;
-    let mut best = Best::read(output);
-    while !trainer.is_finished() {
-        let report = match block_on(trainer.step(abort)) {
-            Err(Error::Aborted) => {
-                save(trainer, output)?;
-                return Err(Error::Aborted);
+struct Steps<'a> {
+    started: &'a mut Started,
+    keeping: &'a mut Keeping,
+    best: Best,
+    output: &'a Path,
+    device: &'a Device,
+}
+
+impl Steps<'_> {
+    fn take(&mut self, events: &mut impl Events, abort: &Abort) -> Result<()> {
+        // Where an earlier part was ended after its checkpoint and before this.
+        if self.is_validated_now() && !self.started.log.has_validation(self.started.trainer.steps_done()) {
+            self.validate(events, abort)?;
+        }
+        while !self.started.trainer.is_finished() {
+            self.step(events, abort)?;
+            if self.is_due(self.started.trainer.config().checkpoint_every) {
+                let saved = self.save();
+                self.keeping.attempt(saved, events)?;
+                self.keeping.attempt(self.started.curves.flush(), events)?;
+            }
+            if self.is_validated_now() {
+                self.validate(events, abort)?;
+            }
+        }
+        self.keeping.attempt(self.started.curves.flush(), events)
+    }
+
+    /// One step with its lines.
+    fn step(&mut self, events: &mut impl Events, abort: &Abort) -> Result<()> {
+        let Started { trainer, source, .. } = &mut *self.started;
+        let stepped = match source.draw(trainer) {
+            Ok(batches) => block_on(trainer.step_on(&batches, abort)),
+            Err(error) => Err(error),
+        };
+        let report = match stepped {
+            // The trainer is as the last step left it.
+            Err(error @ (Error::Aborted | Error::BadClip { .. } | Error::NoFrames { .. })) => {
+                let saved = self.save();
+                self.keeping.attempt(saved, events)?;
+                return Err(error);
             }
             report => report?,
         };
-        log.add(&report, trainer.is_finished())?;
-        draw_curves(curves, &report)?;
-        let done = trainer.steps_done();
-        events.emit(Event::Progress { stage: "train", done: done as u64, total: steps as u64 });
-        let due = |every: usize| every > 0 && done.is_multiple_of(every) || trainer.is_finished();
-        if due(trainer.config().checkpoint_every) {
-            save(trainer, output)?;
-            curves.flush()?;
+        let (done, finished, total) = (trainer.steps_done(), trainer.is_finished(), trainer.config().steps);
+        for clip in source.step_done() {
+            self.keeping.attempt(self.started.log.add_skipped(done, &clip), events)?;
         }
-        if trainer.config().validate_every > 0 && due(trainer.config().validate_every) {
-            let accuracy = validate(trainer, device, abort)?;
-            log.add_validation(done, accuracy)?;
-            curves.scalar("validation/accuracy", done as u64, accuracy as f32, wall_time())?;
-            best.offer(accuracy, trainer, output)?;
-        }
+        self.keeping.attempt(self.started.log.add(&report, finished), events)?;
+        self.keeping.attempt(draw_curves(&mut self.started.curves, &report), events)?;
+        events.emit(Event::Progress { stage: "train", done: done as u64, total: total as u64 });
+        Ok(())
     }
-    curves.flush()
+
+    /// Whether something is to be done now that is done every so many steps (0: at the end alone).
+    fn is_due(&self, every: usize) -> bool {
+        let trainer = &self.started.trainer;
+        every > 0 && trainer.steps_done().is_multiple_of(every) || trainer.is_finished()
+    }
+
+    fn is_validated_now(&self) -> bool {
+        let every = self.started.trainer.config().validate_every;
+        every > 0 && self.started.trainer.steps_done() > 0 && self.is_due(every)
+    }
+
+    fn validate(&mut self, events: &mut impl Events, abort: &Abort) -> Result<()> {
+        let Started { trainer, source, log, curves, .. } = &mut *self.started;
+        let done = trainer.steps_done();
+        let accuracy = match validate(trainer, source, self.device, abort) {
+            Err(Error::Aborted) => {
+                let saved = self.save();
+                self.keeping.attempt(saved, events)?;
+                return Err(Error::Aborted);
+            }
+            accuracy => accuracy?,
+        };
+        // Before the log's line, which says that it was done.
+        self.keeping.attempt(self.best.offer(accuracy, trainer, self.output), events)?;
+        self.keeping.attempt(log.add_validation(done, accuracy), events)?;
+        let curve = curves.scalar("validation/accuracy", done as u64, accuracy as f32, wall_time());
+        self.keeping.attempt(curve, events)
+    }
+
+    fn save(&self) -> Result<()> {
+        let Started { trainer, source, .. } = &*self.started;
+        block_on(Checkpoint::of(trainer))?.at(source.position()).write(&self.output.join(CHECKPOINT_FILE))
+    }
 }
 
 /// A step's numbers for TensorBoard.
@@ -146,15 +198,15 @@ fn draw_curves(curves: &mut EventWriter, report: &StepReport) -> Result<()> {
     Ok(())
 }
 
-fn save(trainer: &Trainer, output: &Path) -> Result<()> {
-    block_on(Checkpoint::of(trainer))?.write(&output.join(CHECKPOINT_FILE))
-}
-
-/// Share of near misses of fresh clips that the model tells apart, mean over the kinds.
-fn validate(trainer: &Trainer, device: &Device, abort: &Abort) -> Result<f64> {
+/// On the generated world the share of near misses of fresh clips that the model tells apart, mean over the kinds; on folders
+/// the recall at 1 among the held-out pairs, mean of both directions.
+fn validate(trainer: &Trainer, source: &Source, device: &Device, abort: &Abort) -> Result<f64> {
     let model = trainer.model()?;
     let evaluation =
         WorldEvaluation { model: &model, tokenizer: trainer.tokenizer(), preprocess: trainer.preprocess(), device };
+    if let Some(held_out) = source.held_out() {
+        return Ok(held_out.measure(&evaluation, &mut Silent, abort)?.accuracy());
+    }
     let clips = trainer.config().validation_clips as u64;
     Ok(block_on(evaluation.near_misses(Split::Validation, 0..clips, &mut Silent, abort))?.mean())
 }
@@ -178,137 +230,4 @@ impl Best {
         }
         Ok(())
     }
-}
-
-/// A run that is ready to take steps.
-struct Started {
-    trainer: Trainer,
-    log: Log,
-    record: RunFolder,
-    curves: EventWriter,
-}
-
-/// A fresh run, or the one of the checkpoint.
-fn start(options: &RunOptions<'_>, device: &Device, events: &mut impl Events, abort: &Abort) -> Result<Started> {
-    let RunOptions { config, base, output, resume } = *options;
-    let refuse = |reason: String| Error::InvalidInput { what: format!("output {}", output.display()), reason };
-    let path = output.join(CHECKPOINT_FILE);
-    if resume {
-        if !path.exists() {
-            return Err(refuse(format!("it has no {CHECKPOINT_FILE} to go on from; leave out --resume")));
-        }
-        let checkpoint = Checkpoint::read(&path)?;
-        // As text: a number of 17 digits does not always come back as itself.
-        let text = |config: &TrainConfig| serde_json::to_string(config).map_err(Error::json(CHECKPOINT_FILE));
-        let expected: TrainConfig = serde_json::from_str(&text(&config.clone().of_model(&checkpoint.model))?)
-            .map_err(Error::json(CHECKPOINT_FILE))?;
-        if checkpoint.config != expected {
-            let found = text(&checkpoint.config)?;
-            return Err(refuse(format!("its checkpoint is of a run with other settings: {found}")));
-        }
-        let done = checkpoint.step as u64;
-        let log = Log::resume(&output.join(LOG_FILE), config.log_every, checkpoint.step)?;
-        let trainer = checkpoint.resume(device)?;
-        let data = match base {
-            Some(base) => data_hashes(Some(base), abort)?,
-            // The checkpoint has all that a base gives.
-            None => RunRecord::read(output)?.data,
-        };
-        let start = RunStart::of_this_process(config.seed, data, format!("{device:?}"));
-        let record = RunFolder::resume(output, trainer.config(), start, done)?;
-        let curves = EventWriter::create(&output.join(CURVES), Some(done + 1))?;
-        return Ok(Started { trainer, log, record, curves });
-    }
-    let data = data_hashes(base, abort)?;
-    let base = base.map(|path| TrainingBase::open(path, device, events, abort)).transpose()?;
-    let trainer = Trainer::new(config.clone(), base, device)?;
-    if output.exists() && output.read_dir().map_err(Error::io("read", output))?.next().is_some() {
-        return Err(refuse("it is not empty; name another folder, or go on from its checkpoint with --resume".into()));
-    }
-    std::fs::create_dir_all(output).map_err(Error::io("create", output))?;
-    let start = RunStart::of_this_process(config.seed, data, format!("{device:?}"));
-    let record = RunFolder::begin(output, trainer.config(), start)?;
-    let curves = EventWriter::create(&output.join(CURVES), None)?;
-    let log = Log::resume(&output.join(LOG_FILE), config.log_every, 0)?;
-    Ok(Started { trainer, log, record, curves })
-}
-
-/// Hashes of what the run depends on beside its settings. The generated world follows from them.
-fn data_hashes(base: Option<&Path>, abort: &Abort) -> Result<BTreeMap<String, String>> {
-    let base = base.map(|base| Ok(("base".to_owned(), data_hash(base, ".safetensors", abort)?)));
-    base.into_iter().collect()
-}
-
-/// What was trained on top of a base as a PEFT folder beside the merged model: for other bases' users a few megabytes.
-fn write_adapter(trainer: &Trainer, options: &RunOptions<'_>, device: &Device, abort: &Abort) -> Result<()> {
-    let (Some(path), Some(_)) = (options.base, &trainer.config().lora) else { return Ok(()) };
-    let base = TrainingBase::open(path, device, &mut Silent, abort)?.model;
-    let base = AdapterBase { name: Some(path.display().to_string()), sha256: Some(block_on(fingerprint(&base))?) };
-    let temperature = trainer.config().train_temperature;
-    let whole = |key: &str| is_scene_key(key) || temperature && is_temperature_key(key);
-    let adapter = block_on(Adapter::of(&trainer.model()?, ADAPTER_FOLDER, base, whole))?;
-    adapter.write(&options.output.join(ADAPTER_FOLDER))
-}
-
-/// Writes the model, reads it back and tests it, and puts everything in its place.
-fn finish(
-    trainer: &Trainer,
-    options: &RunOptions<'_>,
-    device: &Device,
-    seconds: f64,
-    events: &mut impl Events,
-    abort: &Abort,
-) -> Result<Finished> {
-    let output = options.output;
-    let staging = output.join(STAGING);
-    write_adapter(trainer, options, device, abort)?;
-    let mut model = trainer.model()?;
-    model.merge_adapters();
-    model.remove_adapters();
-    let writer = ModelWriter {
-        config: model.config(),
-        preprocess: trainer.preprocess(),
-        tokenizer_json: Some(trainer.tokenizer_json()),
-        stored_type: StoredType::F16,
-        shard_bytes: SHARD_BYTES,
-        overwrite: true,
-    };
-    let source = block_on(HostTensors::of(&model))?;
-    let written = writer.write(&staging, &source, &mut Silent, abort)?;
-
-    let folder = block_on(ModelFolder::open(DiskFolder::open(&staging)?))?;
-    let tensors = block_on(folder.load(device, &mut Silent, abort))?;
-    let file = staging.display().to_string();
-    let model = apply(VideoTextModel::empty(folder.config(), device), tensors, &file, &LoadRules::default())?;
-    let (tokenizer, preprocess) = (trainer.tokenizer(), folder.preprocess());
-    let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device };
-    let clips = trainer.config().eval_clips as u64;
-    let mut test = |split: Split| -> Result<(Split, KindTable)> {
-        Ok((split, block_on(evaluation.near_misses(split, 0..clips, events, abort))?))
-    };
-    let tables = vec![test(Split::Test)?, test(Split::Compositional)?];
-
-    let results = Results {
-        config: trainer.config(),
-        base: options.base,
-        seconds,
-        parameters: written.parameters,
-        bytes: written.total_bytes,
-        tables,
-    };
-    let json = serde_json::to_vec_pretty(&results.to_json()).map_err(Error::json(RESULTS_FILE))?;
-    write_beside(&output.join(RESULTS_FILE), &json)?;
-    write_beside(&output.join(CARD_FILE), model_card(&results).as_bytes())?;
-    for entry in staging.read_dir().map_err(Error::io("read", &staging))? {
-        let from = entry.map_err(Error::io("read", &staging))?.path();
-        let to = output.join(from.file_name().unwrap_or_default());
-        std::fs::rename(&from, &to).map_err(Error::io("move", &from))?;
-    }
-    std::fs::remove_dir(&staging).map_err(Error::io("remove", &staging))?;
-    for checkpoint in [CHECKPOINT_FILE, BEST_FILE].map(|name| output.join(name)) {
-        if checkpoint.exists() {
-            std::fs::remove_file(&checkpoint).map_err(Error::io("remove", &checkpoint))?;
-        }
-    }
-    Ok(Finished { report: results.tables_as_text(), tables: results.tables, seconds })
 }

@@ -10,6 +10,7 @@ pub use data_hash::data_hash;
 
 use crate::error::{Error, Result};
 use crate::platform::write_beside;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +61,8 @@ pub struct RunStart {
     pub device: String,
     /// The command line, word by word.
     pub command: Vec<String>,
+    /// A hash of the videos' names and sizes; none on the generated world.
+    pub videos: Option<String>,
 }
 
 impl RunStart {
@@ -67,7 +70,7 @@ impl RunStart {
     #[must_use]
     pub fn of_this_process(seed: u64, data: BTreeMap<String, String>, device: String) -> Self {
         let command = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-        Self { seed, data, device, command }
+        Self { seed, data, device, command, videos: None }
     }
 }
 
@@ -95,6 +98,10 @@ pub struct RunPart {
     pub device: String,
     /// What it ran with.
     pub versions: Versions,
+    /// A hash of the names and sizes of the videos that it found. They are no part of `data`, so that a run goes on once a
+    /// bad video was put right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub videos: Option<String>,
     /// When it began, in UTC (RFC 3339).
     pub started: String,
     /// When it ended; none while it runs, and for good where it was killed.
@@ -145,26 +152,32 @@ impl RunFolder {
         std::fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let text = to_toml(config)?;
         let config = serde_json::to_value(config).map_err(Error::json("settings"))?;
-        let RunStart { seed, data, device, command } = start;
-        let parts = vec![part(0, device, command)];
+        let RunStart { seed, data, device, command, videos } = start;
+        let parts = vec![RunPart { videos, ..part(0, device, command) }];
         let folder = Self { path: path.to_owned(), record: RunRecord { config, seed, data, parts } };
         write_beside(&path.join(CONFIG_FILE), text.as_bytes())?;
         folder.write()?;
         Ok(folder)
     }
 
-    /// Goes on with the run in a folder, `first_step` steps of which are done.
+    /// Goes on with the run in a folder, `first_step` steps of which are done. Settings named in `free` ("data.workers") may
+    /// differ; those that the record lacks, being newer than it, had their defaults.
     ///
     /// # Errors
     /// [`Error::DifferentRun`] that lists every setting and hash that differs; [`Error::MissingFile`], [`Error::Io`] or
     /// [`Error::InvalidJson`] where the folder holds no run that can be read.
-    pub fn resume<T: Serialize>(path: &Path, config: &T, start: RunStart, first_step: u64) -> Result<Self> {
+    pub fn resume<T: Serialize + DeserializeOwned>(
+        path: &Path,
+        config: &T,
+        start: RunStart,
+        first_step: u64,
+        free: &[&str],
+    ) -> Result<Self> {
         let mut record = RunRecord::read(path)?;
-        // By way of text, as the record was: numbers may come back from it with another last digit.
-        let text = serde_json::to_string(config).map_err(Error::json("settings"))?;
-        let config = serde_json::from_str(&text).map_err(Error::json("settings"))?;
-        let RunStart { seed, data, device, command } = start;
-        let mut differences = differences("", Some(&record.config), Some(&config));
+        let there = T::deserialize(&record.config).map_err(Error::json(RECORD_FILE))?;
+        let there = serde_json::to_value(there).map_err(Error::json(RECORD_FILE))?;
+        let RunStart { seed, data, device, command, videos } = start;
+        let mut differences = differences(&there, &as_read(config)?, free);
         if record.seed != seed && !differences.iter().any(|text| text.starts_with("seed ")) {
             differences.push(differs("seed", Some(&record.seed), Some(&seed)));
         }
@@ -178,7 +191,7 @@ impl RunFolder {
         if !differences.is_empty() {
             return Err(Error::DifferentRun { folder: path.display().to_string(), differences });
         }
-        record.parts.push(part(first_step, device, command));
+        record.parts.push(RunPart { videos, ..part(first_step, device, command) });
         let folder = Self { path: path.to_owned(), record };
         folder.write()?;
         Ok(folder)
@@ -230,12 +243,22 @@ impl RunRecord {
 
 fn part(first_step: u64, device: String, command: Vec<String>) -> RunPart {
     let (versions, started) = (Versions::of_this_program(), time::utc(SystemTime::now()));
-    RunPart { first_step, command, device, versions, started, ended: None, outcome: None }
+    RunPart { first_step, command, device, versions, videos: None, started, ended: None, outcome: None }
 }
 
-/// Every value that differs between two trees of settings, by its dotted name.
-fn differences(name: &str, there: Option<&Value>, here: Option<&Value>) -> Vec<String> {
-    if there == here {
+/// Settings as they come back from a file: numbers of 17 digits may have another last one.
+pub(super) fn as_read<T: Serialize>(settings: &T) -> Result<Value> {
+    let text = serde_json::to_string(settings).map_err(Error::json("settings"))?;
+    serde_json::from_str(&text).map_err(Error::json("settings"))
+}
+
+/// Every value that differs between two trees of settings, by its dotted name, those named in `free` left out.
+pub(super) fn differences(there: &Value, here: &Value, free: &[&str]) -> Vec<String> {
+    differences_below("", Some(there), Some(here), free)
+}
+
+fn differences_below(name: &str, there: Option<&Value>, here: Option<&Value>, free: &[&str]) -> Vec<String> {
+    if there == here || free.contains(&name) {
         return Vec::new();
     }
     let (Some(Value::Object(old)), Some(Value::Object(new))) = (there, here) else {
@@ -243,7 +266,7 @@ fn differences(name: &str, there: Option<&Value>, here: Option<&Value>) -> Vec<S
     };
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let inner = |key: &String| if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-    keys.into_iter().flat_map(|key| differences(&inner(key), old.get(key), new.get(key))).collect()
+    keys.into_iter().flat_map(|key| differences_below(&inner(key), old.get(key), new.get(key), free)).collect()
 }
 
 fn differs<T: std::fmt::Display>(name: &str, there: Option<&T>, here: Option<&T>) -> String {

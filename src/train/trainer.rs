@@ -194,10 +194,18 @@ impl Trainer {
     /// [`Error::NonFinite`], naming the first such tensor, after so many steps in a row as the settings allow;
     /// [`Error::Compute`] when the device fails; [`Error::Aborted`] (nothing is changed then).
     pub async fn step(&mut self, abort: &Abort) -> Result<StepReport> {
+        let batches = self.world_batches()?;
+        self.step_on(&batches, abort).await
+    }
+
+    /// The batches of the generated world that the next step is to be taken on.
+    ///
+    /// # Errors
+    /// Those of [`draw_batch`].
+    pub fn world_batches(&self) -> Result<Vec<Batch>> {
         let accumulate = self.config.accumulate;
         let draw = |i: usize| draw_batch(&self.config, &self.preprocess, self.step * accumulate + i);
-        let batches = (0..accumulate).map(draw).collect::<Result<Vec<_>>>()?;
-        self.step_on(&batches, abort).await
+        (0..accumulate).map(draw).collect()
     }
 
     /// One step on batches whose mean gradient it takes.

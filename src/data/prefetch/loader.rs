@@ -138,6 +138,12 @@ impl ClipLoader {
         self
     }
 
+    /// The annotated videos, if it has any.
+    #[must_use]
+    pub const fn graphs(&self) -> Option<&AnnotatedVideos> {
+        self.graphs.as_ref()
+    }
+
     /// The cache, if it has one.
     #[must_use]
     pub fn cache(&self) -> Option<&FrameCache> {
@@ -173,15 +179,29 @@ impl ClipLoader {
         self.preprocess.image_size
     }
 
+    /// The video of a pair.
+    #[must_use]
+    pub fn pair_path(&self, text: &VideoText) -> PathBuf {
+        self.pairs.as_deref().unwrap_or_else(|| Path::new("")).join(&text.video)
+    }
+
+    /// The frames of a pair's clip, resized: `[frames, size, size, 3]`. `seed` draws them where the sampling is random.
+    ///
+    /// # Errors
+    /// Those of decoding; [`Error::NoFrames`] for a video without any; [`Error::Aborted`].
+    pub fn pair(&self, text: &VideoText, seed: u64, abort: &Abort) -> Result<Frames> {
+        let mut video = Video::new(self, self.pair_path(text), abort)?;
+        let indices = frame_indices(self.preprocess.sampling, &video.info()?, self.preprocess.frames, seed)?;
+        video.frames(&indices)
+    }
+
     /// Reads a clip.
     pub(super) fn load(&self, order: ClipOrder, abort: &Abort) -> Result<LoadedClip> {
         abort.check()?;
         match order {
             ClipOrder::Pair(text, seed) => {
-                let folder = self.pairs.as_deref().unwrap_or_else(|| Path::new(""));
-                let mut video = Video::new(self, folder.join(&text.video), abort)?;
-                let indices = frame_indices(self.preprocess.sampling, &video.info()?, self.preprocess.frames, seed)?;
-                Ok(LoadedClip::Pair(text, video.frames(&indices)?))
+                let frames = self.pair(&text, seed, abort)?;
+                Ok(LoadedClip::Pair(text, frames))
             }
             ClipOrder::Graph(file, seed) => {
                 let graphs = self.graphs.as_ref().ok_or_else(|| no_video("no folder", &file))?;
@@ -197,7 +217,10 @@ impl ClipLoader {
 
 impl AnnotatedVideos {
     /// The video of an annotation file.
-    fn video(&self, file: &str) -> Result<PathBuf> {
+    ///
+    /// # Errors
+    /// [`Error::MissingFile`] where none is found.
+    pub fn video(&self, file: &str) -> Result<PathBuf> {
         let annotations = self.annotations.folder();
         let (found, folder) = match &self.videos {
             Some(videos) => (find_video(videos, file), videos.display().to_string()),

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::config::LoraConfig;
+use crate::train::TrainConfig;
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Config {
     seed: u64,
     steps: usize,
@@ -18,7 +19,7 @@ fn config() -> Config {
 fn start() -> RunStart {
     let data = BTreeMap::from([("pairs".to_owned(), "aa".to_owned()), ("annotations".to_owned(), "bb".to_owned())]);
     let command = ["sgcr", "train", "--output", "a b"].map(str::to_owned).to_vec();
-    RunStart { seed: u64::MAX, data, device: "cpu".to_owned(), command }
+    RunStart { seed: u64::MAX, data, device: "cpu".to_owned(), command, videos: None }
 }
 
 #[test]
@@ -36,7 +37,7 @@ fn a_folder_says_what_ran() {
     assert_eq!(part.versions.sgcr, env!("CARGO_PKG_VERSION"));
     folder.end("stopped").unwrap();
 
-    let mut folder = RunFolder::resume(&path, &config(), start(), 40).unwrap();
+    let mut folder = RunFolder::resume(&path, &config(), start(), 40, &[]).unwrap();
     folder.end("finished").unwrap();
     let parts = RunRecord::read(&path).unwrap().parts;
     let told: Vec<_> = parts.iter().map(|part| (part.first_step, part.outcome.as_deref())).collect();
@@ -55,7 +56,7 @@ fn numbers_that_text_does_not_keep_are_no_difference() {
     let config = Config { clip: Some(0.950_000_000_000_000_1), ..config() };
     let temporary = tempfile::tempdir().unwrap();
     RunFolder::begin(temporary.path(), &config, start()).unwrap();
-    RunFolder::resume(temporary.path(), &config, start(), 0).unwrap();
+    RunFolder::resume(temporary.path(), &config, start(), 0, &[]).unwrap();
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn other_settings_or_data_are_refused_by_name() {
     begun.data.remove("annotations");
     begun.data.insert("videos".to_owned(), "dd".to_owned());
     begun.seed = 3;
-    let error = RunFolder::resume(temporary.path(), &other, begun, 10).unwrap_err();
+    let error = RunFolder::resume(temporary.path(), &other, begun, 10, &[]).unwrap_err();
     let Error::DifferentRun { differences, .. } = &error else { panic!("{error}") };
     let expected = [
         "clip (there null, now 1.0)",
@@ -100,18 +101,38 @@ fn other_settings_or_data_are_refused_by_name() {
 }
 
 #[test]
+fn settings_that_are_free_may_differ_and_newer_ones_had_their_defaults() {
+    let temporary = tempfile::tempdir().unwrap();
+    RunFolder::begin(temporary.path(), &TrainConfig::default(), start()).unwrap();
+    // As an older version wrote it.
+    let path = temporary.path().join(RECORD_FILE);
+    let mut record: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    record["config"].as_object_mut().unwrap().remove("data").unwrap();
+    std::fs::write(&path, record.to_string()).unwrap();
+    let mut config = TrainConfig::default();
+    config.data.workers = 3;
+    let resume = |free: &[&str]| RunFolder::resume(temporary.path(), &config, start(), 5, free);
+    let Error::DifferentRun { differences, .. } = resume(&["data.ahead"]).unwrap_err() else { panic!() };
+    assert_eq!(differences, ["data.workers (there 0, now 3)"]);
+    let part = RunStart { videos: Some("cc".to_owned()), ..start() };
+    let folder = RunFolder::resume(temporary.path(), &config, part, 5, &["data.workers"]).unwrap();
+    assert_eq!(folder.record().parts[1].videos.as_deref(), Some("cc"));
+    assert_eq!(RunRecord::read(temporary.path()).unwrap(), *folder.record());
+}
+
+#[test]
 fn another_seed_is_told_once() {
     let temporary = tempfile::tempdir().unwrap();
     RunFolder::begin(temporary.path(), &config(), start()).unwrap();
     let begun = RunStart { seed: 3, ..start() };
-    let error = RunFolder::resume(temporary.path(), &Config { seed: 3, ..config() }, begun, 0).unwrap_err();
+    let error = RunFolder::resume(temporary.path(), &Config { seed: 3, ..config() }, begun, 0, &[]).unwrap_err();
     assert_eq!(error.to_string().matches("seed (").count(), 1, "{error}");
 }
 
 #[test]
 fn a_folder_without_a_run_is_refused() {
     let temporary = tempfile::tempdir().unwrap();
-    let resume = || RunFolder::resume(temporary.path(), &config(), start(), 0).unwrap_err().code();
+    let resume = || RunFolder::resume(temporary.path(), &config(), start(), 0, &[]).unwrap_err().code();
     assert_eq!(resume(), "missing-file");
     std::fs::write(temporary.path().join(RECORD_FILE), "{").unwrap();
     assert_eq!(resume(), "invalid-json");

@@ -244,7 +244,7 @@ fn a_run_leaves_a_model_and_an_interrupted_one_the_same() {
     let other = TrainConfig { seed: 9, ..tiny() };
     let other = RunOptions { config: &other, ..options(&two, true) };
     let go_on = Abort::default();
-    assert_eq!(run(&other, &device, &mut Silent, &go_on).unwrap_err().code(), "invalid-input");
+    assert_eq!(run(&other, &device, &mut Silent, &go_on).unwrap_err().code(), "different-run");
     run(&options(&two, true), &device, &mut Silent, &go_on).unwrap();
     let weights = |folder: &std::path::Path| std::fs::read(folder.join("model.safetensors")).unwrap();
     assert_eq!(weights(&one), weights(&two));
