@@ -8,6 +8,9 @@ import { sentence } from "./words.js";
 /** More would hide the picture. */
 const AT_MOST = 4;
 
+/** What a label takes, in parts of the picture's height. */
+const ROOM = 0.08;
+
 const overlay = element("overlay", HTMLDivElement);
 
 /**
@@ -46,12 +49,13 @@ const percent = (part: number): string => `${(Math.min(Math.max(part, 0), 1) * 1
 export function boxElement([x, y, width, height]: Box, kind: "subject" | "object", label: string): HTMLDivElement {
   const box = make("div", { class: `box ${kind}` }, make("span", { class: "box-label" }, label));
   const [left, top] = [Math.max(x - width / 2, 0), Math.max(y - height / 2, 0)];
+  const bottom = Math.min(y + height / 2, 1);
   box.style.left = percent(left);
   box.style.top = percent(top);
   box.style.width = percent(Math.min(x + width / 2, 1) - left);
-  box.style.height = percent(Math.min(y + height / 2, 1) - top);
-  // A label above a box at the picture's top would be cut off.
-  if (top < 0.08) box.classList.add("label-inside");
+  box.style.height = percent(bottom - top);
+  // Labels stand above subjects and below objects, whose boxes often meet; at the picture's edge they would be cut off.
+  if (kind === "subject" ? top < ROOM : bottom > 1 - ROOM) box.classList.add("label-inside");
   return box;
 }
 
