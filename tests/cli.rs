@@ -4,6 +4,8 @@
 
 #[path = "cli/explain.rs"]
 mod explain;
+#[path = "cli/train.rs"]
+mod train;
 
 use safetensors::SafeTensors;
 use std::path::{Path, PathBuf};
