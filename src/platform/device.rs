@@ -164,6 +164,24 @@ impl ComputeDevice {
         Err(Error::NotBuilt { what: format!("device {}", DeviceName::Cuda(index)), advice })
     }
 
+    /// A result of work on the device, or what the device itself reports, which says more than what fails after it. A
+    /// browser tells of a fault in a later task than the call that fails by it.
+    ///
+    /// # Errors
+    /// Those of [`Self::check`], else the result's.
+    pub async fn settle<T>(&self, result: Result<T>) -> Result<T> {
+        match result {
+            Err(Error::Aborted) => return result,
+            Err(_) => {
+                super::yield_now().await;
+                super::yield_now().await;
+            }
+            Ok(_) => {}
+        }
+        self.check()?;
+        result
+    }
+
     /// Fails once the device has reported an error outside any call: results after it cannot be trusted.
     ///
     /// # Errors

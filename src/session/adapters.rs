@@ -43,7 +43,10 @@ impl Session {
     pub async fn fingerprint(&mut self) -> Result<&str> {
         let found = match self.adapters.fingerprint.take() {
             Some(found) => found,
-            None => fingerprint(self.base()).await?,
+            None => {
+                let found = fingerprint(self.base()).await;
+                self.device.settle(found).await?
+            }
         };
         Ok(self.adapters.fingerprint.insert(found))
     }

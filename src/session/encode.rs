@@ -140,10 +140,8 @@ impl Session {
 
     /// Reads a result back and makes sure that it is one: a device that reported an error, or NaN, is told.
     pub(super) async fn read(&self, tensor: Tensor<2>, name: &str) -> Result<Vec<f32>> {
-        let data = tensor.into_data_async().await;
-        // Its own report says more than what then fails.
-        self.device.check()?;
-        let data = data.map_err(|error| device_error(&error))?;
+        let data = tensor.into_data_async().await.map_err(|error| device_error(&error));
+        let data = self.device.settle(data).await?;
         let values = data
             .convert::<f32>()
             .try_into_vec::<f32>()

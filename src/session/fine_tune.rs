@@ -218,9 +218,7 @@ impl FineTune {
         let (options, preprocess) = (&self.options, self.trainer.preprocess());
         let batch = batch::batch(&self.samples.trained, options.batch, options.seed, self.steps_done(), preprocess)?;
         let report = self.trainer.step_on(&[batch], abort).await;
-        // The device's own report says more than what then fails.
-        self.device.check()?;
-        let report = report?;
+        let report = self.device.settle(report).await?;
         match (self.device.bytes_reserved(), self.options.memory_limit) {
             (Some(wanted), Some(limit)) if wanted > limit => Err(Error::OutOfMemory { wanted, limit }),
             _ => Ok(report),
@@ -240,8 +238,7 @@ impl FineTune {
             device: self.device.device(),
         };
         let validation = tested.validate(&self.samples.held_out, abort).await;
-        self.device.check()?;
-        let validation = validation?;
+        let validation = self.device.settle(validation).await?;
         let standing = &mut self.standing;
         standing.before.get_or_insert(validation);
         standing.last = Some(validation);
@@ -262,7 +259,6 @@ impl FineTune {
     /// Device errors; [`Error::NonFinite`].
     pub async fn state(&self) -> Result<Vec<u8>> {
         let now = self.now().await?;
-        self.device.check()?;
         write_state(&StateFile {
             options: self.options.clone(),
             standing: self.standing,
@@ -289,13 +285,14 @@ impl FineTune {
             (step, after) = (at, validation);
         }
         let whole = |key: &str| self.options.scene_tokens && is_scene_key(key);
-        let adapter = Adapter::of(&self.trainer.model()?, self.options.name.clone(), self.base, whole).await?;
-        self.device.check()?;
+        let adapter = Adapter::of(&self.trainer.model()?, self.options.name.clone(), self.base, whole).await;
+        let adapter = self.device.settle(adapter).await?;
         Ok(FineTuned { adapter, step, before, after })
     }
 
     async fn now(&self) -> Result<TrainingState> {
         let config = self.trainer.config();
-        TrainingState::of(&self.trainer, |key| config.trains(key)).await
+        let state = TrainingState::of(&self.trainer, |key| config.trains(key)).await;
+        self.device.settle(state).await
     }
 }
