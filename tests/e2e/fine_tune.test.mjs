@@ -339,10 +339,16 @@ test("a run that does not fit is a clear no, and a small budget a small plan", a
   await context.close();
 });
 
-/** A worker whose device is destroyed at the first checkpoint. */
-function faultyWorker() {
+/** A worker whose device is destroyed at the first checkpoint, or which has no room for what a run allocates. */
+function faultyWorker(fault) {
   return `
     import "${SUB_PATH}sgcr/dist/worker.js";
+    let limit = Infinity;
+    const create = GPUDevice.prototype.createBuffer;
+    GPUDevice.prototype.createBuffer = function (descriptor) {
+      // Beyond what any device has: the browser itself refuses it.
+      return create.call(this, descriptor.size > limit ? { ...descriptor, size: 2 ** 45 } : descriptor);
+    };
     let device = null;
     const request = GPUAdapter.prototype.requestDevice;
     GPUAdapter.prototype.requestDevice = async function (...args) {
@@ -351,43 +357,48 @@ function faultyWorker() {
     };
     const post = self.postMessage.bind(self);
     self.postMessage = (message, ...rest) => {
-      if (message.event?.fineTune?.type === "checkpoint") device.destroy();
+      const event = message.event?.fineTune?.type;
+      if (${fault === "device-lost"} && event === "checkpoint") device.destroy();
+      if (${fault === "out-of-memory"} && event === "start") limit = 1 << 12;
       post(message, ...rest);
     };
   `;
 }
 
-test("a run on WebGPU goes on after its device was lost", async (t) => {
-  let workers = 0;
-  hooks["/e2e/faulty.js"] = (_, response) => {
-    const source = workers++ === 0 ? faultyWorker() : `import "${SUB_PATH}sgcr/dist/worker.js";`;
-    response.writeHead(200, { "content-type": "text/javascript" }).end(source);
-  };
-  const { context, page } = await libraryPage();
-  const got = await page.evaluate(
-    async ({ seeds, options }) => {
-      const notices = [];
-      const engine = await open({ model: "/models/tiny/", device: "webgpu", workerUrl: "/e2e/faulty.js", onNotice: ({ code }) => notices.push(code) });
-      const samples = await worldSamples(engine, seeds.slice(0, 2));
-      const tune = { ...options, steps: 3, batch: 2, rank: 2, checkpointEvery: 1, validationShare: 0 };
-      const events = await collect(engine.fineTune(samples, tune)).catch((error) => [{ type: "error", code: error.code, message: error.message }]);
-      const text = await engine.encodeText(["a fox"]).then((rows) => rows.length, (error) => error.code);
-      engine.dispose();
-      return { events, notices, text };
-    },
-    { seeds: SEEDS, options: OPTIONS },
-  );
-  t.diagnostic(JSON.stringify(got.events.map(({ type, step }) => [type, step])));
-  const last = got.events.at(-1);
-  assert.equal(last.type, "done", JSON.stringify(last));
-  const recovered = got.events.find(({ type }) => type === "recovered");
-  assert.equal(recovered.code, "device-lost");
-  assert.equal(recovered.step, 1);
-  assert.deepEqual(got.events.filter(({ type }) => type === "step").map(({ step }) => step), [1, 2, 3]);
-  assert.ok(got.notices.includes("engine-rebuilt"));
-  assert.equal(got.text, 1);
-  await context.close();
-});
+for (const code of ["device-lost", "out-of-memory"]) {
+  test(`a run on WebGPU goes on after ${code}`, async (t) => {
+    let workers = 0;
+    hooks["/e2e/faulty.js"] = (_, response) => {
+      const source = workers++ === 0 ? faultyWorker(code) : `import "${SUB_PATH}sgcr/dist/worker.js";`;
+      response.writeHead(200, { "content-type": "text/javascript" }).end(source);
+    };
+    const { context, page } = await libraryPage();
+    const got = await page.evaluate(
+      async ({ seeds, options }) => {
+        const notices = [];
+        const engine = await open({ model: "/models/tiny/", device: "webgpu", workerUrl: "/e2e/faulty.js", onNotice: ({ code }) => notices.push(code) });
+        const samples = await worldSamples(engine, seeds.slice(0, 2));
+        const tune = { ...options, steps: 3, batch: 2, rank: 2, checkpointEvery: 1, validationShare: 0 };
+        const events = await collect(engine.fineTune(samples, tune)).catch((error) => [{ type: "error", code: error.code, message: error.message }]);
+        const text = await engine.encodeText(["a fox"]).then((rows) => rows.length, (error) => error.code);
+        engine.dispose();
+        return { events, notices, text };
+      },
+      { seeds: SEEDS, options: OPTIONS },
+    );
+    t.diagnostic(JSON.stringify(got.events.map(({ type, step }) => [type, step])));
+    const last = got.events.at(-1);
+    assert.equal(last.type, "done", JSON.stringify(last));
+    const recovered = got.events.find(({ type }) => type === "recovered");
+    assert.equal(recovered.code, code);
+    assert.equal(recovered.step, code === "device-lost" ? 1 : 0);
+    if (code === "out-of-memory") assert.ok(recovered.plan.bytes < got.events[0].plan.bytes);
+    assert.deepEqual(got.events.filter(({ type }) => type === "step").map(({ step }) => step), [1, 2, 3]);
+    assert.ok(got.notices.includes("engine-rebuilt"));
+    assert.equal(got.text, 1);
+    await context.close();
+  });
+}
 
 test("ten runs, aborted and finished, leave memory flat", async (t) => {
   const { context, page } = await libraryPage();
