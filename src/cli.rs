@@ -1,10 +1,11 @@
 //! The command line: thin verbs over [`session`](crate::session). Results go to standard output, all else to standard
-//! error. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found a difference (`inspect --verify`) or samples without
-//! results (`eval`), 130 stopped by Ctrl-C.
+//! error. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found a difference (`inspect --verify`) or samples or videos
+//! without results (`eval`, `search`, `cuts`), 130 stopped by Ctrl-C.
 
 mod ablate;
 mod attributes;
 mod convert;
+mod cuts;
 mod embed;
 mod eval;
 mod explain;
@@ -14,6 +15,7 @@ mod inspect;
 mod output;
 mod progress;
 mod score;
+mod search;
 mod serve;
 pub mod settings_file;
 mod train;
@@ -40,6 +42,7 @@ const HELP: &str = "Examples:
   sgcr score --video clip.mp4 --text \"a dog chases a cat\" \"a cat chases a dog\"
   sgcr embed --video a.mp4 b.mp4 --text \"a dog\" --output embeddings.safetensors
   sgcr explain --model models/sgcr --video clip.mp4 --entities dog,cat --predicates chase,bite --output out
+  sgcr search videos --text \"a dog runs on a beach\"
   sgcr eval pairs --data pairs.csv --videos clips --output out/pairs
   sgcr convert --checkpoint ViClip-InternVid-10M-FLT.pth --output models/viclip-b16
   sgcr world write --seed 7 --output clips
@@ -48,7 +51,7 @@ const HELP: &str = "Examples:
   sgcr graph stats clips
   sgcr serve
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found a difference or samples are missing, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found a difference or samples or videos are missing, 130 stopped by Ctrl-C.
 Messages of the program itself: set SGCR_LOG=debug.";
 
 #[derive(Debug, clap::Subcommand)]
@@ -57,6 +60,8 @@ enum Verb {
     Score(score::ScoreArgs),
     Embed(embed::EmbedArgs),
     Explain(explain::ExplainArgs),
+    Search(search::SearchArgs),
+    Cuts(cuts::CutsArgs),
     Eval(eval::EvalArgs),
     Convert(convert::ConvertArgs),
     Inspect(inspect::InspectArgs),
@@ -112,6 +117,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Verb::Score(args) => score::run(&args, &context),
         Verb::Embed(args) => embed::run(&args, &context),
         Verb::Explain(args) => explain::run(&args, &context),
+        Verb::Search(args) => search::run(&args, &context),
+        Verb::Cuts(args) => cuts::run(&args, &context),
         Verb::Eval(args) => eval::run(&args, &context),
         Verb::Convert(args) => convert::run(&args, &context),
         Verb::Inspect(args) => inspect::run(&args, &context),

@@ -5,6 +5,7 @@
 //! - [`ClusteredMean`], [`Paired`]: errors over videos, and two models on the same samples
 //! - [`roc_auc`], [`VideoLanguageEntailment`], [`paper_columns`], [`ZeroShot`], [`retrieval()`]: the benchmarks' own numbers
 //! - [`WorldEvaluation`]: the generated world, without files
+//! - [`ClipIndex`]: clips found by text; `library` (native only): a folder of videos as such clips
 //! - `run` (native only): a benchmark from its files to a folder of results; `report`: those results for people
 
 mod attention;
@@ -18,6 +19,7 @@ mod roc;
 mod scene_labels;
 mod scene_reader;
 pub mod scores;
+mod search;
 mod tally;
 mod velociti;
 mod world_attention;
@@ -29,6 +31,7 @@ mod zero_shot;
 crate::source::native_only! {
     pub mod ablation;
     mod attention_figure;
+    pub mod library;
     pub mod report;
     pub mod run;
 
@@ -47,6 +50,7 @@ pub use retrieval::{
 pub use roc::roc_auc;
 pub use scene_labels::SceneLabels;
 pub use scene_reader::{Choice, SceneReader, TokenTriplet};
+pub use search::{ClipIndex, ClipPlace, Hit};
 pub use tally::Tally;
 pub use velociti::{CONTROL, VideoLanguageEntailment, paper_columns};
 pub use world_attention::WorldAttention;

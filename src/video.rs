@@ -2,6 +2,7 @@
 //! [`FrameSource`], so that the command line (ffmpeg), a folder of images, a tensor file and the page (`WebCodecs`) share
 //! the sampling, resize and normalise code.
 
+pub mod cuts;
 // Programs and files exist natively only; the page decodes with WebCodecs and hands over a `MemorySource`.
 #[cfg(not(target_arch = "wasm32"))]
 pub mod decode;
@@ -16,10 +17,15 @@ pub mod preprocess;
 mod program;
 pub mod resize;
 pub mod sampling;
+mod windows;
 
 pub use memory::MemorySource;
+pub use windows::WindowRule;
 
 use crate::error::{Error, Result};
+
+/// Frames that a visit of a source holds at a time, where frames are read one by one anyway.
+const VISITED_AT_ONCE: usize = 8;
 
 /// RGB frames of one clip.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,4 +103,17 @@ pub trait FrameSource {
     /// # Errors
     /// [`Error::Decode`] and [`Error::InvalidInput`] for an index past the end.
     fn read(&mut self, indices: &[usize]) -> Result<Frames>;
+
+    /// Shows the frames at `indices` (ascending, none twice) one after another, each `[height, width, 3]`: for more of them
+    /// than memory holds.
+    ///
+    /// # Errors
+    /// Those of [`FrameSource::read`], and what `see` returns.
+    fn visit(&mut self, indices: &[usize], see: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        for part in indices.chunks(VISITED_AT_ONCE) {
+            let frames = self.read(part)?;
+            (0..frames.count()).try_for_each(|index| see(frames.frame(index)))?;
+        }
+        Ok(())
+    }
 }

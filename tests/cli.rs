@@ -4,6 +4,8 @@
 
 #[path = "cli/explain.rs"]
 mod explain;
+#[path = "cli/search.rs"]
+mod search;
 #[path = "cli/train.rs"]
 mod train;
 

@@ -30,7 +30,7 @@ pub use pairs::{PairSample, PairTask, Purpose, read_pairs};
 pub use retrieval::{RetrievalCaption, RetrievalSet, RetrievalTask};
 pub use row::Row;
 pub use scores::{PairScore, VideoconScore, velociti_scores, videocon_scores};
-pub use videos::VideoIndex;
+pub use videos::{VideoIndex, could_be_video};
 
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};

@@ -6,7 +6,7 @@
 
 mod bicubic_f32;
 mod bicubic_fixed;
-mod bilinear;
+pub(super) mod bilinear;
 
 use super::Frames;
 use crate::config::ResizeRule;
@@ -36,7 +36,7 @@ impl Resizer {
     #[must_use]
     pub fn new(rule: ResizeRule, width: usize, height: usize, size: usize) -> Self {
         let kernel = match rule {
-            ResizeRule::Cv2Linear => Kernel::Linear(bilinear::Plan::new(width, height, size)),
+            ResizeRule::Cv2Linear => Kernel::Linear(bilinear::Plan::new(width, height, [size; 2])),
             ResizeRule::TorchBicubic => Kernel::Float(bicubic_f32::Plan::new(width, height, size)),
             ResizeRule::TorchBicubicAntialias => Kernel::Float(bicubic_f32::Plan::antialiased(width, height, size)),
             ResizeRule::PillowBicubicCrop => Kernel::Fixed(bicubic_fixed::Plan::new(width, height, size)),

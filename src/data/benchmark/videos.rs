@@ -38,8 +38,7 @@ impl VideoIndex {
         for path in paths {
             let name = file_name(&path);
             let is_folder = path.is_dir();
-            let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-            if name.starts_with('.') || !is_folder && NO_VIDEOS.contains(&extension.as_str()) {
+            if name.starts_with('.') || !is_folder && !could_be_video(&name) {
                 continue;
             }
             let stem = if is_folder { name.as_str() } else { stem(&name) };
@@ -78,6 +77,13 @@ impl VideoIndex {
         let (folder, file) = (self.root.display().to_string(), video.to_owned());
         Err(Error::MissingFile { folder, file, advice: "get the video, or give the folder it is in".to_owned() })
     }
+}
+
+/// Whether a file of this name may be a video: it is not hidden, and not one of the texts and tables that lie beside videos.
+#[must_use]
+pub fn could_be_video(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    !name.starts_with('.') && !extension.is_some_and(|extension| NO_VIDEOS.contains(&extension.as_str()))
 }
 
 fn file_name(path: &Path) -> String {

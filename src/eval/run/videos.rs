@@ -1,7 +1,7 @@
 //! A run under way: its folder, its settings, and the pass over its videos.
 
 use super::cache::EmbeddingCache;
-use super::clips::{ClipFacts, ClipReader, Content};
+use super::clips::{ClipFacts, ClipReader, Content, Prepared};
 use super::feed::Feed;
 use super::results::{MissingVideo, RESULTS_FILE, Times};
 use super::settings::{RunSettings, SETTINGS_FILE};
@@ -144,11 +144,14 @@ impl<'a, E: Embedder> Run<'a, E> {
             return Ok((missing, times));
         }
         let reader = ClipReader::new(&self.settings, &self.cache, self.request.videos.as_deref(), self.abort)?;
+        let prepare = |video: &&str, send: &mut dyn FnMut(Result<Prepared>) -> bool| {
+            send(reader.prepare(video));
+        };
         std::thread::scope(|scope| {
-            let mut feed = Feed::start(scope, &reader, videos, self.request.decoders);
+            let feed = Feed::start(scope, videos, self.request.decoders, &prepare);
             for (at, video) in videos.iter().enumerate() {
                 self.abort.check()?;
-                match feed.next() {
+                match feed.next_of(at).flatten() {
                     Ok(prepared) => {
                         times.decode_seconds += prepared.spent.as_secs_f64();
                         let spent = prepared.spent.as_secs_f64();
@@ -188,7 +191,7 @@ impl<'a, E: Embedder> Run<'a, E> {
 }
 
 /// Whether an error is about one video, so that the others go on: what is wrong with the machine stops the run.
-const fn is_the_video_s(error: &Error) -> bool {
+pub const fn is_the_video_s(error: &Error) -> bool {
     matches!(
         error,
         Error::MissingFile { .. }

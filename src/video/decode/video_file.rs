@@ -13,6 +13,10 @@ use std::process::{Command, Stdio};
 
 /// Pieces in which texts are read.
 const TEXT: usize = 64 << 10;
+/// Runs of frames that ffmpeg is asked to choose: it goes through all of them at every frame, and Linux takes 128 KiB for one
+/// argument. Of more runs than this, all frames come and ours are chosen here.
+const MAX_RUNS: usize = 3000;
+
 /// A video file. Nothing is decoded but to count the frames; each [`read`](FrameSource::read) runs ffmpeg once.
 #[derive(Debug)]
 pub struct VideoFile {
@@ -80,17 +84,16 @@ impl VideoFile {
         Self { path: path.to_owned(), info, abort: abort.clone() }
     }
 
-    fn command(&self, wanted: &[usize]) -> Command {
+    /// ffmpeg as it writes the first `count` frames that `chosen` names (all, without), RGB, one after another.
+    fn command(&self, chosen: Option<&str>, count: usize) -> Command {
         let VideoInfo { width, height, .. } = self.info;
+        let select = chosen.map(|chosen| format!("select='{chosen}',")).unwrap_or_default();
         // Each pixel with the chroma sample it shares, accurately rounded: what the page does too (pkg/src/yuv.ts). `auto` is the file's matrix, and BT.601 where it
         // tells none: as decord and OpenCV have it, with which the published models were trained and tested.
         let flags = "neighbor+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact";
-        let filter = format!(
-            "select='{}',scale={width}:{height}:flags={flags}:in_color_matrix=auto,format=rgb24",
-            selection(wanted)
-        );
+        let filter = format!("{select}scale={width}:{height}:flags={flags}:in_color_matrix=auto,format=rgb24");
         let mut command = decoder(&self.path);
-        command.args(["-vf", &filter, "-frames:v", &wanted.len().to_string()]);
+        command.args(["-vf", &filter, "-frames:v", &count.to_string()]);
         command.args(["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]);
         command
     }
@@ -102,44 +105,71 @@ impl FrameSource for VideoFile {
     }
 
     fn read(&mut self, indices: &[usize]) -> Result<Frames> {
-        let file = self.path.display().to_string();
-        check_indices(indices, self.info.frame_count, &file)?;
+        check_indices(indices, self.info.frame_count, &self.path.display().to_string())?;
         let mut wanted = indices.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
         let size = self.info.width * self.info.height * 3;
-        let mut program = Program::start("ffmpeg", &mut self.command(&wanted), size, &self.abort)?;
         let mut data = vec![0; indices.len() * size];
-        let mut got = 0;
-        while let Some(frame) = program.next_piece()?.filter(|frame| frame.len() == size) {
-            let Some(number) = wanted.get(got) else { break };
+        let mut numbers = wanted.iter();
+        self.visit(&wanted, &mut |frame| {
+            let number = numbers.next();
             for (index, place) in indices.iter().zip(data.chunks_exact_mut(size)) {
-                if index == number {
-                    place.copy_from_slice(&frame);
+                if Some(index) == number {
+                    place.copy_from_slice(frame);
                 }
             }
-            got += 1;
+            Ok(())
+        })?;
+        Frames::new(self.info.width, self.info.height, data)
+    }
+
+    fn visit(&mut self, indices: &[usize], see: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let file = self.path.display().to_string();
+        check_indices(indices, self.info.frame_count, &file)?;
+        let runs = runs(indices);
+        let all_come = runs.len() > MAX_RUNS;
+        let last = indices.last().copied().unwrap_or(0);
+        let (chosen, count) = if all_come { (None, last + 1) } else { (Some(selection(&runs)), indices.len()) };
+        let size = self.info.width * self.info.height * 3;
+        let mut command = self.command(chosen.as_deref(), count);
+        let mut program = Program::start("ffmpeg", &mut command, size, &self.abort)?;
+        let (mut came, mut seen) = (0, 0);
+        while let Some(frame) = program.next_piece()?.filter(|frame| frame.len() == size) {
+            if indices.get(seen).is_some_and(|wanted| !all_come || *wanted == came) {
+                see(&frame)?;
+                seen += 1;
+            }
+            came += 1;
         }
         let outcome = program.finish()?;
-        if got < wanted.len() {
-            let reason = format!("{got} of {} frames came ({}); did the file change?", wanted.len(), outcome.reason());
+        if seen < indices.len() {
+            let reason =
+                format!("{seen} of {} frames came ({}); did the file change?", indices.len(), outcome.reason());
             return Err(Error::Decode { file, reason });
         }
-        Frames::new(self.info.width, self.info.height, data)
+        Ok(())
     }
 }
 
-/// An ffmpeg expression that is true for the frame numbers `wanted` (ascending), runs of them as one term.
-fn selection(wanted: &[usize]) -> String {
-    let mut terms = Vec::new();
-    let mut rest = wanted;
-    while let [first, ..] = rest {
-        let run = rest.iter().enumerate().take_while(|(i, number)| **number == first + i).count();
-        let last = first + run - 1;
-        terms.push(if run == 1 { format!("eq(n,{first})") } else { format!("between(n,{first},{last})") });
-        rest = &rest[run..];
+/// First and last of each run of frame numbers (ascending) that follow one another.
+fn runs(numbers: &[usize]) -> Vec<(usize, usize)> {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for &number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => runs.push((number, number)),
+        }
     }
-    terms.join("+")
+    runs
+}
+
+/// An ffmpeg expression that is true for the frames of these runs.
+fn selection(runs: &[(usize, usize)]) -> String {
+    let term = |&(first, last): &(usize, usize)| {
+        if first == last { format!("eq(n,{first})") } else { format!("between(n,{first},{last})") }
+    };
+    runs.iter().map(term).collect::<Vec<_>>().join("+")
 }
 
 /// `file:` keeps ffmpeg from taking a name for an option or an address.
@@ -217,7 +247,8 @@ mod tests {
 
     #[test]
     fn runs_of_frames_become_one_term() {
-        assert_eq!(selection(&[0, 1, 2, 7, 9, 10]), "between(n,0,2)+eq(n,7)+between(n,9,10)");
+        assert_eq!(selection(&runs(&[0, 1, 2, 7, 9, 10])), "between(n,0,2)+eq(n,7)+between(n,9,10)");
+        assert!(runs(&[]).is_empty());
     }
 
     #[test]

@@ -8,19 +8,20 @@ const ONE: f32 = 2048.0;
 
 /// Weights for one size of frame.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
+pub(in crate::video) struct Plan {
     width: usize,
     height: usize,
-    size: usize,
+    /// Width and height of the output.
+    size: [usize; 2],
     columns: Taps<i32>,
     /// Upper and lower source row of each output row, with their weights.
     rows: Vec<[(usize, i32); 2]>,
 }
 
 impl Plan {
-    pub(super) fn new(width: usize, height: usize, size: usize) -> Self {
+    pub(in crate::video) fn new(width: usize, height: usize, size: [usize; 2]) -> Self {
         let mut columns = Taps::new();
-        for (source, fraction) in positions(width, size) {
+        for (source, fraction) in positions(width, size[0]) {
             // Outside the outermost centres the edge pixel alone counts; its right neighbour is the padding.
             let (source, fraction) = match usize::try_from(source) {
                 Err(_) => (0, 0.0),
@@ -30,7 +31,7 @@ impl Plan {
             columns.push(source, weights(fraction));
         }
         let clamped = |row: i64| usize::try_from(row.max(0)).unwrap_or(0).min(height - 1);
-        let rows = positions(height, size)
+        let rows = positions(height, size[1])
             .map(|(source, fraction)| {
                 let [upper, lower] = weights(fraction);
                 [(clamped(source), upper), (clamped(source + 1), lower)]
@@ -39,11 +40,12 @@ impl Plan {
         Self { width, height, size, columns, rows }
     }
 
-    pub(super) fn apply(&self, frame: &[u8], out: &mut [u8]) {
-        if self.width == 2 * self.size && self.height == 2 * self.size {
-            return halve(frame, self.width, self.size, out);
+    /// One frame `[height, width, 3]` into `[size[1], size[0], 3]`.
+    pub(in crate::video) fn apply(&self, frame: &[u8], out: &mut [u8]) {
+        if [self.width, self.height] == self.size.map(|side| 2 * side) {
+            return halve(frame, self.width, self.size[0], out);
         }
-        let stride = self.size * CHANNELS;
+        let stride = self.size[0] * CHANNELS;
         let mut filtered = vec![0; self.height * stride];
         let mut done = vec![false; self.height];
         let mut padded = vec![0; (self.width + 1) * CHANNELS];
