@@ -3,7 +3,7 @@
 //!
 //! - [`Judged`], [`TieRule`], [`Tally`]: right and wrong by each benchmark's rule, ties counted; Wilson's intervals
 //! - [`ClusteredMean`], [`Paired`]: errors over videos, and two models on the same samples
-//! - [`roc_auc`], [`VideoLanguageEntailment`], [`paper_columns`], [`ZeroShot`], [`retrieval()`]: the benchmarks' own numbers
+//! - [`roc_auc`], [`VideoLanguageEntailment`], [`paper_columns`], [`ScoreTable`], [`ZeroShot`], [`retrieval()`]: the benchmarks' own numbers
 //! - [`WorldEvaluation`]: the generated world, without files
 //! - [`ClipIndex`]: clips found by text; `library` (native only): a folder of videos as such clips
 //! - `run` (native only): a benchmark from its files to a folder of results; `report`: those results for people
@@ -18,6 +18,7 @@ mod retrieval;
 mod roc;
 mod scene_labels;
 mod scene_reader;
+mod score_table;
 pub mod scores;
 mod search;
 mod tally;
@@ -50,6 +51,7 @@ pub use retrieval::{
 pub use roc::roc_auc;
 pub use scene_labels::SceneLabels;
 pub use scene_reader::{Choice, SceneReader, TokenTriplet};
+pub use score_table::{ScoreRow, ScoreTable, ScoredPair};
 pub use search::{ClipIndex, ClipPlace, Hit};
 pub use tally::Tally;
 pub use velociti::{CONTROL, VideoLanguageEntailment, paper_columns};

@@ -24,9 +24,11 @@ pub struct Judged {
 }
 
 impl TieRule {
-    /// Compares two scores. A score that is no number is wrong under either rule.
+    /// Compares two scores, f32 or f64: two probabilities near 1 may differ in f64 alone. A score that is no number is wrong
+    /// under either rule.
     #[must_use]
-    pub fn judge(self, positive: f32, negative: f32) -> Judged {
+    pub fn judge(self, positive: impl Into<f64>, negative: impl Into<f64>) -> Judged {
+        let (positive, negative) = (positive.into(), negative.into());
         // Not a comparison of measured quantities: the benchmarks' rules are about equal floats.
         #[allow(clippy::float_cmp)]
         let tie = positive == negative;

@@ -22,7 +22,8 @@ pub struct VideoLanguageEntailment {
 
 impl VideoLanguageEntailment {
     /// Counts one more pair.
-    pub fn add(&mut self, positive: f32, negative: f32) {
+    pub fn add(&mut self, positive: impl Into<f64>, negative: impl Into<f64>) {
+        let (positive, negative) = (positive.into(), negative.into());
         self.classic.add(TieRule::Wrong.judge(positive, negative).correct);
         self.strict.add(positive > 0.5 && negative < 0.5);
         if positive > 0.5 {

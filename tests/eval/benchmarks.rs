@@ -213,3 +213,30 @@ fn classes_are_ranked_by_the_mean_over_prompts() {
     let top5 = lines.iter().filter(|line| line["rank"]["pessimistic"].as_u64().unwrap() < 5).count() as f64 / 6.0;
     assert!((got["metrics"]["acc5"].as_f64().unwrap() - top5).abs() < 1e-12);
 }
+
+#[test]
+fn score_files_of_others_are_judged_by_both_readings() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/benchmarks");
+    let cosines = fixtures.join("agent_bind_scores_SYNTHETIC.csv");
+    let expected: Value =
+        serde_json::from_str(&std::fs::read_to_string(fixtures.join("expected_SYNTHETIC.json")).unwrap()).unwrap();
+    let table: Value = serde_json::from_str(&succeed(&["eval", "scores", text(&cosines), "--json"])).unwrap();
+    let classic = table["rows"][0]["classic_vle"].as_f64().unwrap();
+    assert_eq!((classic * 1000.0).round() / 1000.0, expected["classic"].as_f64().unwrap());
+    assert_eq!((&table["rows"][0]["strict_vle"], &table["rows"][0]["classic"]["ties"]), (&json!(0.0), &json!(1)));
+    // Probabilities, in a folder of one file a test; by hand: three of four strictly, and 0.5 itself fails.
+    let header = "test_name,video_id,event,pos_score,neg_score\n";
+    let chrono = "chrono,a,\"(Ev1, Ev3)\",0.9,0.1\nchrono,b,\"(Ev1, Ev3)\",0.8,0.5\n";
+    std::fs::write(folder.path().join("chrono.csv"), format!("{header}{chrono}")).unwrap();
+    std::fs::write(folder.path().join("coref.csv"), format!("{header}coref,a,Ev1,0.7,0.2\ncoref,b,Ev1,1.0,0\n"))
+        .unwrap();
+    let table: Value = serde_json::from_str(&succeed(&["eval", "scores", text(folder.path()), "--json"])).unwrap();
+    assert_eq!((&table["classic_mean"], &table["strict_mean"]), (&json!(1.0), &json!(0.75)));
+    assert_eq!(table["rows"][2]["test"], "all");
+    assert_eq!(table["rows"][2]["strict_vle"], 0.75);
+    let told = succeed(&["eval", "scores", text(folder.path())]);
+    assert!(told.contains("75.0 % (StrictVLE)") && told.contains("| coref | 100.0 |"), "{told}");
+    let none = folder.path().join("none.csv");
+    assert!(fail(1, &["eval", "scores", text(&none)]).contains("none.csv"));
+}
