@@ -1,7 +1,9 @@
-//! Video-text models behind one face, [`VideoTextModel`]: ViCLIP (with or without scene-graph tokens) and CLIP per frame.
+//! Video-text models behind one face, [`VideoTextModel`]: ViCLIP (with or without scene-graph tokens), CLIP per
+//! frame, CLIP-ViP.
 
 mod adapters;
 pub mod clip;
+pub mod clip_vip;
 mod init;
 pub mod scene_tokens;
 mod text_tower;
@@ -27,7 +29,7 @@ pub use text_tower::{TextTower, causal_mask};
 pub enum VideoTextModel {
     /// Joint space-time attention, one CLS per video.
     Viclip(Viclip),
-    /// Frame by frame, averaged.
+    /// Frame by frame, averaged; with proxy tokens (CLIP-ViP), one sequence for a video.
     Clip(Clip),
 }
 
@@ -55,7 +57,7 @@ pub struct VideoEncoding {
     /// On request.
     pub attention: Option<AttentionShares>,
     /// On request: attention of CLS to every token, `[batch, layers, heads, tokens]`, tokens in the order CLS, SG
-    /// (frame by frame), patches (frame by frame). CLIP: `batch` counts frames.
+    /// or proxy tokens (SG: frame by frame), patches (frame by frame). CLIP: `batch` counts frames.
     pub cls_rows: Option<Tensor<4>>,
 }
 
@@ -63,7 +65,7 @@ pub struct VideoEncoding {
 /// (Fig. 4 of the SGCR-Vid paper).
 #[derive(Debug, Clone)]
 pub struct AttentionShares {
-    /// To CLS itself.
+    /// To CLS itself (of CLIP-ViP: and its proxy tokens).
     pub cls: Tensor<2>,
     /// To the SG tokens (0 without any).
     pub scene: Tensor<2>,
@@ -72,16 +74,17 @@ pub struct AttentionShares {
 }
 
 impl AttentionShares {
-    /// Sums up CLS rows `[batch, layers, heads, tokens]` with `scene` SG tokens after CLS.
+    /// Sums up CLS rows `[batch, layers, heads, tokens]`: `shared` tokens (CLS and proxies), then `scene` SG tokens, then
+    /// patches.
     #[must_use]
-    pub fn from_rows(rows: Tensor<4>, scene: usize) -> Self {
+    pub fn from_rows(rows: Tensor<4>, shared: usize, scene: usize) -> Self {
         let [batch, layers, _, tokens] = rows.dims();
         let mean = rows.mean_dim(2).reshape([batch, layers, tokens]);
         let sum =
             |start: usize, length: usize| mean.clone().narrow(2, start, length).sum_dim(2).reshape([batch, layers]);
-        let cls = sum(0, 1);
-        let scene_share = if scene == 0 { cls.zeros_like() } else { sum(1, scene) };
-        Self { cls, scene: scene_share, patch: sum(1 + scene, tokens - 1 - scene) }
+        let cls = sum(0, shared);
+        let scene_share = if scene == 0 { cls.zeros_like() } else { sum(shared, scene) };
+        Self { cls, scene: scene_share, patch: sum(shared + scene, tokens - shared - scene) }
     }
 }
 
@@ -91,7 +94,7 @@ impl VideoTextModel {
     pub fn empty(config: &ModelConfig, device: &Device) -> Self {
         match config.model_type {
             ModelType::Viclip => Self::Viclip(Viclip::empty(config, device)),
-            ModelType::Clip => Self::Clip(Clip::empty(config, device)),
+            ModelType::Clip | ModelType::ClipVip => Self::Clip(Clip::empty(config, device)),
         }
     }
 
@@ -230,7 +233,8 @@ mod tests {
     fn config(frames: usize) -> ModelConfig {
         let mut config = ModelConfig::viclip_b16();
         config.embed_dim = 6;
-        config.vision = VisionConfig { image_size: 8, patch_size: 4, width: 8, layers: 2, heads: 2, frames };
+        config.vision =
+            VisionConfig { image_size: 8, patch_size: 4, width: 8, layers: 2, heads: 2, frames, proxy_tokens: 0 };
         config.text.vocab_size = 20;
         (config.text.width, config.text.layers, config.text.heads) = (4, 1, 2);
         config

@@ -18,6 +18,7 @@ mod reference;
 mod safetensors_file;
 mod stream;
 mod tensor;
+mod transformers;
 
 crate::source::native_only! {
     mod archive;
@@ -51,3 +52,4 @@ pub use module::DeviceTensor;
 pub use names::{Layout, NameMap};
 pub use reference::{REFERENCE_FILE, Reference, Verification};
 pub use tensor::{HostTensor, HostTensors, TensorInfo, TensorSource};
+pub use transformers::Assembly;

@@ -19,6 +19,7 @@ use sgcr::platform::{ComputeDevice, block_on};
 use sgcr::session::Session;
 use sgcr::source::DiskFolder;
 use sgcr::text::{Tokenizer, word_level_json};
+use sgcr::weights::{Checkpoint, HostTensor, Layout, TensorSource as _};
 use std::collections::BTreeMap;
 use support::{Stored, assert_close, config, load, prng, read, test_device};
 
@@ -164,6 +165,47 @@ fn viclip_with_the_real_vocabulary() {
 #[test]
 fn viclip_with_another_shape() {
     Case::viclip("viclip_tiny_ids", 6.2e-5).all();
+}
+
+/// CLIP-ViP with its published names, against one dense mask over the whole sequence.
+#[test]
+fn clip_vip_s_frames_share_proxy_tokens() {
+    let device = test_device();
+    let source = Checkpoint::open(&support::fixture("clip_vip_tiny/checkpoint.pt")).unwrap();
+    assert_eq!(source.layout(), Some(Layout::ClipVip));
+    let read_tensor = |name: &String| {
+        let HostTensor { shape, values } = source.read(name).unwrap();
+        (name.clone(), Stored { shape, floats: values })
+    };
+    let stored = source.tensors().keys().map(read_tensor).collect();
+    let model = load(&config("clip_vip_tiny"), &stored, &device);
+    let VideoTextModel::Clip(clip) = &model else { panic!("a CLIP fixture") };
+    let proxies = clip.visual.proxies.as_ref().unwrap();
+    let (inputs, expected) = (read("clip_vip_tiny/inputs.safetensors"), read("clip_vip_tiny/expected.safetensors"));
+    for frames in [4, 6, 1] {
+        let close = |key: &str, got: Tensor<4>| {
+            assert_close(key, got, &expected[&format!("{key}_{frames}")], 0.0, 1e-4);
+        };
+        let pixels: Tensor<5> = inputs[&format!("pixels_{frames}")].tensor(&device);
+        let mut x = clip.visual.prepare_video(proxies, pixels.clone());
+        let mut blocks = Vec::new();
+        for block in &clip.visual.transformer.resblocks {
+            x = block.forward_by_frame(x, proxies.shared(), frames, false).0;
+            blocks.push(x.clone());
+        }
+        close("blocks", Tensor::stack::<4>(blocks, 1));
+        let options = VideoOptions { attention: true, cls_rows: true, ..VideoOptions::default() };
+        let video = model.encode_video(pixels, &options).unwrap();
+        let key = format!("video_embed_{frames}");
+        assert_close(&key, video.embed, &expected[&key], 0.0, 1e-4);
+        close("cls_attn", video.cls_rows.unwrap());
+        let shares = video.attention.unwrap();
+        for sum in support::floats(shares.cls + shares.scene + shares.patch) {
+            assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+        }
+    }
+    let text = model.encode_text(inputs["token_ids"].ids(&device)).unwrap();
+    assert_close("text_embed", text, &expected["text_embed"], 0.0, 1e-4);
 }
 
 #[test]

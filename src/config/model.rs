@@ -10,6 +10,8 @@ named_enum! {
         Viclip = "viclip",
         /// OpenAI CLIP applied per frame, frame features averaged (models.md 3).
         Clip = "clip",
+        /// CLIP-ViP: CLIP whose frames share proxy tokens (models.md 3).
+        ClipVip = "clip-vip",
     }
 }
 
@@ -83,8 +85,16 @@ pub struct VisionConfig {
     pub layers: usize,
     /// Attention heads.
     pub heads: usize,
-    /// Frames T: rows of the temporal embedding (ViCLIP), frames to sample (CLIP).
+    /// Frames T: rows of the temporal embedding (ViCLIP, CLIP-ViP), frames to sample (CLIP).
     pub frames: usize,
+    /// Proxy tokens that all frames share beside CLS: CLIP-ViP's, 3 as published; 0 for every other model.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub proxy_tokens: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl VisionConfig {
@@ -185,7 +195,7 @@ impl ModelConfig {
             embed_dim,
             activation: Activation::QuickGelu,
             layer_norm_eps: 1e-5,
-            vision: VisionConfig { image_size: 224, patch_size, width, layers, heads, frames: 8 },
+            vision: VisionConfig { image_size: 224, patch_size, width, layers, heads, frames: 8, proxy_tokens: 0 },
             text: TextConfig {
                 context_length: 32,
                 cleaning: CaptionCleaning::Clip,
@@ -239,6 +249,7 @@ impl ModelConfig {
                 layers: compact.vl,
                 heads,
                 frames: compact.frames.unwrap_or(8),
+                proxy_tokens: 0,
             },
             text: TextConfig {
                 context_length: compact.ctx,
@@ -293,6 +304,11 @@ impl ModelConfig {
         divides("vision.image_size", self.vision.image_size, "vision.patch_size", self.vision.patch_size)?;
         divides("vision.width", self.vision.width, "vision.heads", self.vision.heads)?;
         divides("text.width", self.text.width, "text.heads", self.text.heads)?;
+        let proxies = self.vision.proxy_tokens;
+        if (proxies > 0) != (self.model_type == ModelType::ClipVip) || proxies > 1 << 12 {
+            let expected = "from 1 to 4096 for model_type \"clip-vip\", 0 (or left out) for every other".to_owned();
+            return Err(invalid("vision.proxy_tokens", proxies, expected));
+        }
         self.validate_scene_tokens()
     }
 
@@ -301,8 +317,8 @@ impl ModelConfig {
         if variant == SceneTokensVariant::None {
             return Ok(());
         }
-        if self.model_type == ModelType::Clip {
-            let expected = "none for model_type \"clip\" (SG tokens need a video encoder)".to_owned();
+        if self.model_type != ModelType::Viclip {
+            let expected = format!("none for model_type \"{}\" (SG tokens are ViCLIP's)", self.model_type);
             return Err(invalid("scene_tokens.variant", variant, expected));
         }
         divides("vision.width", self.vision.width, "scene_tokens.heads", self.scene_tokens.heads)
@@ -355,5 +371,12 @@ mod tests {
         let mut config = ModelConfig::viclip_b16();
         config.vision.patch_size = 0;
         assert!(matches!(config.validate(), Err(Error::InvalidConfig { field: "vision.patch_size", .. })));
+        let mut config = ModelConfig::viclip_b16();
+        config.vision.proxy_tokens = 3;
+        assert!(matches!(config.validate(), Err(Error::InvalidConfig { field: "vision.proxy_tokens", .. })));
+        config.model_type = ModelType::ClipVip;
+        config.validate().unwrap();
+        config.scene_tokens.variant = SceneTokensVariant::Block;
+        assert!(matches!(config.validate(), Err(Error::InvalidConfig { field: "scene_tokens.variant", .. })));
     }
 }

@@ -1,7 +1,8 @@
-//! CLIP in OpenAI's layout, frame by frame: the baseline (models.md 3).
+//! CLIP in OpenAI's layout, frame by frame: the baseline (models.md 3); with proxy tokens, CLIP-ViP ([`super::clip_vip`]).
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+use crate::model::clip_vip::Proxies;
 use crate::model::{AttentionShares, TextTower, VideoEncoding, VideoOptions, check_pixels};
 use crate::nn::{LayerNorm, PatchConv, TokenEmbedding, Transformer, lazy};
 use burn::module::{Module, Param};
@@ -45,6 +46,8 @@ pub struct VisualEncoder {
     pub ln_post: LayerNorm,
     /// The blocks.
     pub transformer: Transformer,
+    /// CLIP-ViP's.
+    pub proxies: Option<Proxies>,
 }
 
 impl Clip {
@@ -82,7 +85,8 @@ impl Clip {
         }
     }
 
-    /// Mean over frames of the un-normalised frame embeddings; attention as a mean over frames. Any number of frames.
+    /// Mean over frames of the un-normalised frame embeddings; attention as a mean over frames. Of CLIP-ViP one embedding of
+    /// all frames. Any number of frames.
     ///
     /// # Errors
     /// [`Error::ShapeMismatch`] when the pixels do not fit, [`Error::InvalidInput`] for a training mask.
@@ -92,8 +96,14 @@ impl Clip {
             let reason = "CLIP encodes whole frames; masking of patch tokens is for ViCLIP".to_owned();
             return Err(Error::InvalidInput { what: "keep".to_owned(), reason });
         }
-        let [batch, frames, channels, height, width] = pixels.dims();
         let rows_wanted = options.attention || options.cls_rows;
+        if let Some(proxies) = &self.visual.proxies {
+            let (embed, rows) = self.visual.forward_video(proxies, pixels, rows_wanted);
+            let attention = rows.clone().filter(|_| options.attention);
+            let attention = attention.map(|rows| AttentionShares::from_rows(rows, proxies.shared(), 0));
+            return Ok(VideoEncoding { embed, scene: None, attention, cls_rows: rows.filter(|_| options.cls_rows) });
+        }
+        let [batch, frames, channels, height, width] = pixels.dims();
         let (embeds, rows) =
             self.visual.forward(pixels.reshape([batch * frames, channels, height, width]), rows_wanted);
         let over_frames = |x: Tensor<2>| {
@@ -101,7 +111,7 @@ impl Clip {
             x.reshape([batch, frames, dim]).mean_dim(1).reshape([batch, dim])
         };
         let attention = rows.clone().filter(|_| options.attention).map(|rows| {
-            let shares = AttentionShares::from_rows(rows, 0);
+            let shares = AttentionShares::from_rows(rows, 1, 0);
             AttentionShares {
                 cls: over_frames(shares.cls),
                 scene: over_frames(shares.scene),
@@ -127,6 +137,7 @@ impl VisualEncoder {
             ln_pre: LayerNorm::empty(width, eps, device),
             ln_post: LayerNorm::empty(width, eps, device),
             transformer: Transformer::empty(width, vision.layers, vision.heads, eps, config.activation, device),
+            proxies: Proxies::empty(config, device),
         }
     }
 

@@ -109,7 +109,7 @@ impl Viclip {
         Ok(VideoEncoding {
             embed,
             scene,
-            attention: attention.map(|rows| AttentionShares::from_rows(rows, layout.scene())),
+            attention: attention.map(|rows| AttentionShares::from_rows(rows, 1, layout.scene())),
             cls_rows: rows.filter(|_| options.cls_rows),
         })
     }

@@ -61,6 +61,37 @@ impl Attention {
         (self.out_proj.forward(join_heads(attend(q, k, v, None))), row)
     }
 
+    /// As [`Attention::forward`] for `[batch, shared + frames * patches, width]`, where the first `shared` tokens attend to all
+    /// and each frame's to these and to its own; on request with the attention of token 0, `[batch, heads, tokens]`.
+    #[must_use]
+    pub fn forward_by_frame(
+        &self,
+        x: Tensor<3>,
+        shared: usize,
+        frames: usize,
+        row_wanted: bool,
+    ) -> (Tensor<3>, Option<Tensor<3>>) {
+        let [q, k, v] = self.qkv(x);
+        let row = row_wanted.then(|| attention_of_first_query(q.clone(), k.clone()));
+        let [batch, heads, tokens, size] = q.dims();
+        let patches = (tokens - shared) / frames;
+        // Each frame is a batch item of its own: `[batch * frames, heads, patches, size]`.
+        let of_frames = |x: Tensor<4>| {
+            let x = x.narrow(2, shared, frames * patches).reshape([batch, heads, frames, patches, size]);
+            x.swap_dims(1, 2).reshape([batch * frames, heads, patches, size])
+        };
+        let with_shared = |x: Tensor<4>| {
+            let head = x.clone().narrow(2, 0, shared).reshape([batch, 1, heads, shared, size]);
+            let head = head.expand([batch, frames, heads, shared, size]);
+            Tensor::cat(vec![head.reshape([batch * frames, heads, shared, size]), of_frames(x)], 2)
+        };
+        let within = attend(of_frames(q.clone()), with_shared(k.clone()), with_shared(v.clone()), None);
+        let within = within.reshape([batch, frames, heads, patches, size]).swap_dims(1, 2);
+        let across = attend(q.narrow(2, 0, shared), k, v, None);
+        let attended = Tensor::cat(vec![across, within.reshape([batch, heads, frames * patches, size])], 2);
+        (self.out_proj.forward(join_heads(attended)), row)
+    }
+
     fn qkv(&self, x: Tensor<3>) -> [Tensor<4>; 3] {
         let (weight, bias) = (self.in_proj_weight.val(), self.in_proj_bias.val());
         split_heads(adapted(x, weight, bias, self.in_proj_lora.as_ref()), self.heads)

@@ -45,6 +45,20 @@ impl ResidualAttentionBlock {
         (self.add_mlp(x + attended), row)
     }
 
+    /// As [`ResidualAttentionBlock::forward`], tokens attending as in [`Attention::forward_by_frame`]; on request with the
+    /// attention of token 0 (CLS), `[batch, heads, tokens]`.
+    #[must_use]
+    pub fn forward_by_frame(
+        &self,
+        x: Tensor<3>,
+        shared: usize,
+        frames: usize,
+        row_wanted: bool,
+    ) -> (Tensor<3>, Option<Tensor<3>>) {
+        let (attended, row) = self.attn.forward_by_frame(self.ln_1.forward(x.clone()), shared, frames, row_wanted);
+        (self.add_mlp(x + attended), row)
+    }
+
     /// The four linear maps.
     pub fn linears_mut(&mut self) -> [LinearSlot<'_>; 4] {
         let Attention { in_proj_weight, in_proj_lora, out_proj, .. } = &mut self.attn;

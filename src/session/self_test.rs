@@ -13,7 +13,15 @@ pub const SELF_TEST_TOLERANCE: f64 = 1e-3;
 fn config() -> ModelConfig {
     ModelConfig {
         embed_dim: 16,
-        vision: VisionConfig { image_size: 16, patch_size: 8, width: 32, layers: 2, heads: 2, frames: 2 },
+        vision: VisionConfig {
+            image_size: 16,
+            patch_size: 8,
+            width: 32,
+            layers: 2,
+            heads: 2,
+            frames: 2,
+            proxy_tokens: 0,
+        },
         text: TextConfig {
             context_length: 8,
             vocab_size: 64,

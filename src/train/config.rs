@@ -160,6 +160,7 @@ impl TrainConfig {
                 layers: self.vision_layers,
                 heads: self.vision_heads,
                 frames: self.frames,
+                proxy_tokens: 0,
             },
             text: TextConfig {
                 context_length: self.context_length,

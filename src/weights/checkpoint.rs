@@ -7,6 +7,7 @@ use super::pytorch::{PytorchFile, ZIP_MAGIC, refuse_other};
 use super::safetensors_file::{LENGTH_BYTES, header_length, parse_header};
 use super::tensor::{HostTensor, TensorInfo, TensorSource, missing};
 use super::torchscript::ScriptFile;
+use super::transformers::Assembly;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -30,6 +31,10 @@ pub struct Checkpoint {
     container: Container,
     /// Our name to the file's.
     stored: BTreeMap<String, String>,
+    /// Our name to what makes the tensor, where it is not one of the file's as it is.
+    assembled: BTreeMap<String, Assembly>,
+    /// Tensors of the file that others are made of.
+    parts: BTreeMap<String, TensorInfo>,
     tensors: BTreeMap<String, TensorInfo>,
     layout: Option<Layout>,
     left_out: Vec<String>,
@@ -46,6 +51,12 @@ impl Checkpoint {
         let stored = checkpoint.infos_by_stored_name();
         let map = NameMap::of(stored.keys().map(String::as_str), &checkpoint.file)?;
         checkpoint.rename(map.names, &stored);
+        for (ours, assembly) in &map.assembled {
+            checkpoint.tensors.insert(ours.clone(), assembly.info(&stored, &checkpoint.file)?);
+        }
+        let is_part = |name: &String| map.assembled.values().any(|assembly| assembly.stored().contains(name));
+        checkpoint.parts = stored.into_iter().filter(|(name, _)| is_part(name)).collect();
+        checkpoint.assembled = map.assembled;
         (checkpoint.layout, checkpoint.left_out) = (Some(map.layout), map.left_out);
         Ok(checkpoint)
     }
@@ -58,8 +69,16 @@ impl Checkpoint {
         let file = path.display().to_string();
         let (container, infos) = open_container(path, &file)?;
         let stored = infos.keys().map(|name| (name.clone(), name.clone())).collect();
-        let mut checkpoint =
-            Self { file, container, stored, tensors: infos.clone(), layout: None, left_out: Vec::new() };
+        let mut checkpoint = Self {
+            file,
+            container,
+            stored,
+            assembled: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            tensors: infos.clone(),
+            layout: None,
+            left_out: Vec::new(),
+        };
         checkpoint.rename(NameMap::unwrapped(infos.keys().map(String::as_str)), &infos);
         Ok(checkpoint)
     }
@@ -83,6 +102,14 @@ impl Checkpoint {
     fn rename(&mut self, names: BTreeMap<String, String>, infos: &BTreeMap<String, TensorInfo>) {
         self.tensors = names.iter().map(|(ours, theirs)| (ours.clone(), infos[theirs].clone())).collect();
         self.stored = names;
+    }
+
+    /// A tensor of the file, called `name` in errors.
+    fn values(&self, name: &str, stored: &str, info: &TensorInfo) -> Result<Vec<f32>> {
+        let mut values = Vec::with_capacity(info.elements());
+        append_f32(name, info.dtype, &self.bytes(stored, info)?, &mut values)?;
+        check_finite(name, &values)?;
+        Ok(values)
     }
 
     fn bytes(&self, stored: &str, info: &TensorInfo) -> Result<Vec<u8>> {
@@ -112,12 +139,13 @@ impl TensorSource for Checkpoint {
     }
 
     fn read(&self, name: &str) -> Result<HostTensor> {
-        let (Some(info), Some(stored)) = (self.tensors.get(name), self.stored.get(name)) else {
-            return Err(missing(name, &[], &self.file, self.tensors.keys()));
-        };
-        let mut values = Vec::with_capacity(info.elements());
-        append_f32(name, info.dtype, &self.bytes(stored, info)?, &mut values)?;
-        check_finite(name, &values)?;
+        let missing = || missing(name, &[], &self.file, self.tensors.keys());
+        let info = self.tensors.get(name).ok_or_else(missing)?;
+        if let Some(assembly) = self.assembled.get(name) {
+            let parts = assembly.stored().iter().map(|stored| self.values(stored, stored, &self.parts[stored]));
+            return Ok(assembly.assemble(info.shape.clone(), parts.collect::<Result<_>>()?));
+        }
+        let values = self.values(name, self.stored.get(name).ok_or_else(missing)?, info)?;
         Ok(HostTensor { shape: info.shape.clone(), values })
     }
 }

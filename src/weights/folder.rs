@@ -156,6 +156,7 @@ impl<F: Folder> ModelFolder<F> {
     ) -> Result<()> {
         let file = path(&self.folder, INDEX_FILE);
         let map = NameMap::of(index.weight_map.keys().map(String::as_str), &file)?;
+        refuse_assembled(&map, &file)?;
         check_partly(&self.config, map.names.keys(), &BTreeMap::new(), &file)?;
         let stored: BTreeMap<_, _> = map.names.iter().map(|(ours, theirs)| (theirs.as_str(), ours.as_str())).collect();
         for shard in index.shards() {
@@ -202,12 +203,22 @@ impl<F: Folder> ModelFolder<F> {
         let mut stream = ShardStream::open(&self.folder, file, None).await?;
         let header = stream.header().await?;
         let map = NameMap::of(header.tensors.iter().map(|(name, ..)| name.as_str()), &shown)?;
+        refuse_assembled(&map, &shown)?;
         let infos: BTreeMap<&str, &TensorInfo> = header.tensors.iter().map(|(n, info, _)| (n.as_str(), info)).collect();
         let found = map.names.iter().map(|(ours, theirs)| (ours.clone(), infos[theirs.as_str()].clone())).collect();
         check_tensors(&self.config, &found, &shown)?;
         let stored: BTreeMap<_, _> = map.names.iter().map(|(ours, theirs)| (theirs.as_str(), ours.as_str())).collect();
         reading.tensors(&mut stream, &header.tensors, |name| stored.get(name).copied()).await
     }
+}
+
+/// A file is read from front to back, each tensor as it comes: what is made of several cannot be.
+fn refuse_assembled(map: &NameMap, file: &str) -> Result<()> {
+    if map.assembled.is_empty() {
+        return Ok(());
+    }
+    let reason = "it has CLIP-ViP's published names; `sgcr convert --checkpoint` makes a model folder of it".to_owned();
+    Err(Error::CorruptFile { file: file.to_owned(), reason })
 }
 
 /// Takes tensors one by one.
@@ -310,7 +321,7 @@ pub(crate) fn preprocess_of(
     let mut preprocess = match (file, config.model_type) {
         (Some((text, name)), _) => PreprocessConfig::from_json(text, name)?,
         (None, ModelType::Viclip) => PreprocessConfig::viclip(size, frames),
-        (None, ModelType::Clip) => PreprocessConfig::clip(size, frames),
+        (None, ModelType::Clip | ModelType::ClipVip) => PreprocessConfig::clip(size, frames),
     };
     let differ = |a: [f32; 3], b: [f32; 3]| a.iter().zip(b).any(|(a, b)| (a - b).abs() > 1e-6);
     for (field, stated, value) in

@@ -14,6 +14,10 @@ const HEAD_WIDTH: usize = 64;
 /// Frames that a CLIP is given; its tensors do not tell (models.md 3 leaves it to the benchmark).
 const CLIP_FRAMES: usize = 8;
 
+/// CLIP-ViP's own tensors.
+const PROXIES: &str = "visual.proxies.added_cls";
+const TEMPORAL: &str = "visual.proxies.temporal_embedding";
+
 struct Shapes<'a> {
     tensors: &'a BTreeMap<String, TensorInfo>,
     file: &'a str,
@@ -60,6 +64,7 @@ impl Shapes<'_> {
 pub fn infer_config(tensors: &BTreeMap<String, TensorInfo>, file: &str) -> Result<ModelConfig> {
     let shapes = Shapes { tensors, file };
     let viclip = tensors.keys().any(|name| name.starts_with("vision_encoder."));
+    let is_vip = tensors.contains_key(PROXIES);
     let (vision, text) = if viclip { ("vision_encoder", "text_encoder.") } else { ("visual", "") };
 
     let (patch_size, frames) = if viclip {
@@ -68,14 +73,19 @@ pub fn infer_config(tensors: &BTreeMap<String, TensorInfo>, file: &str) -> Resul
         (patch, frames)
     } else {
         let [_, _, _, patch] = shapes.of(&format!("{vision}.conv1.weight"))?;
-        (patch, CLIP_FRAMES)
+        (patch, if is_vip { shapes.of::<3>(TEMPORAL)?[1] } else { CLIP_FRAMES })
     };
+    let proxy_tokens = if is_vip { shapes.of::<2>(PROXIES)?[0] } else { 0 };
     let [positions, width] = shapes.of(&format!("{vision}.positional_embedding"))?;
     let [_, embed_dim] = shapes.of(&format!("{vision}.proj"))?;
     let [vocab_size, text_width] = shapes.of(&format!("{text}token_embedding.weight"))?;
     let [context_length, _] = shapes.of(&format!("{text}positional_embedding"))?;
     let config = ModelConfig {
-        model_type: if viclip { ModelType::Viclip } else { ModelType::Clip },
+        model_type: match (viclip, is_vip) {
+            (true, _) => ModelType::Viclip,
+            (_, true) => ModelType::ClipVip,
+            _ => ModelType::Clip,
+        },
         embed_dim,
         activation: Activation::QuickGelu,
         layer_norm_eps: 1e-5,
@@ -86,6 +96,7 @@ pub fn infer_config(tensors: &BTreeMap<String, TensorInfo>, file: &str) -> Resul
             layers: shapes.layers(&format!("{vision}.transformer")),
             heads: heads("vision.heads", width)?,
             frames,
+            proxy_tokens,
         },
         text: TextConfig {
             context_length,
@@ -132,6 +143,8 @@ mod tests {
     fn clip_and_scene_tokens_are_recognised() {
         let mut clip = ModelConfig::viclip_b16();
         (clip.model_type, clip.text.context_length) = (ModelType::Clip, 77);
+        assert_eq!(infer_config(&infos(&clip), "x").unwrap(), clip);
+        (clip.model_type, clip.vision.proxy_tokens, clip.vision.frames) = (ModelType::ClipVip, 3, 12);
         assert_eq!(infer_config(&infos(&clip), "x").unwrap(), clip);
         let mut scene = ModelConfig::viclip_b16();
         (scene.scene_tokens.variant, scene.scene_tokens.per_frame) = (SceneTokensVariant::Block, true);

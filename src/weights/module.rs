@@ -228,8 +228,15 @@ mod tests {
     fn config() -> ModelConfig {
         let mut config = ModelConfig::viclip_b16();
         config.embed_dim = 6;
-        config.vision =
-            crate::config::VisionConfig { image_size: 8, patch_size: 4, width: 8, layers: 2, heads: 2, frames: 3 };
+        config.vision = crate::config::VisionConfig {
+            image_size: 8,
+            patch_size: 4,
+            width: 8,
+            layers: 2,
+            heads: 2,
+            frames: 3,
+            proxy_tokens: 0,
+        };
         config.text.vocab_size = 20;
         config.text.context_length = 7;
         (config.text.width, config.text.layers, config.text.heads) = (4, 1, 2);

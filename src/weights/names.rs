@@ -1,11 +1,15 @@
 //! Tensor names as published files spell them, mapped to the names that [`tensors_of`](super::tensors_of) uses: ViCLIP's
 //! and OpenAI CLIP's keys (models.md 1.2, 3).
 
+use super::transformers::{Assembly, Place, assemblies, place};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 
 /// Leading name parts that training scripts wrap around a model: `torch.save({"model": ..})`, `DataParallel`.
-const WRAPPERS: &[&str] = &["model", "module", "state_dict", "model_state_dict"];
+const WRAPPERS: &[&str] = &["model", "module", "state_dict", "model_state_dict", "clipmodel"];
+
+/// What tells CLIP-ViP's names from those of other CLIPs of Hugging Face's, whose activation their tensors do not tell.
+const PROXIES: &str = "vision_model.embeddings.added_cls";
 
 /// Last name parts of buffers that a model needs no value for.
 const BUFFERS: &[&str] = &["input_resolution", "context_length", "vocab_size", "attn_mask"];
@@ -19,6 +23,8 @@ pub enum Layout {
     Clip,
     /// ViFi-CLIP's: `image_encoder.*`, `text_encoder.*`, `prompt_learner.*`.
     VifiClip,
+    /// CLIP-ViP's: `clipmodel.vision_model.*`, `clipmodel.text_model.*`.
+    ClipVip,
 }
 
 impl Layout {
@@ -58,6 +64,8 @@ pub struct NameMap {
     pub layout: Layout,
     /// Our name to the file's name.
     pub names: BTreeMap<String, String>,
+    /// Our name to what makes the tensor, where it is not one of the file's as it is.
+    pub assembled: BTreeMap<String, Assembly>,
     /// Names in the file that are no part of a model: optimiser state, buffers, prompts.
     pub left_out: Vec<String>,
 }
@@ -68,10 +76,13 @@ impl NameMap {
     /// # Errors
     /// [`Error::CorruptFile`] where they are no layout that is known here.
     pub fn of<'a>(names: impl Iterator<Item = &'a str> + Clone, file: &str) -> Result<Self> {
+        if let Some(prefix) = names.clone().find_map(|name| name.strip_suffix(PROXIES)) {
+            return Ok(Self::of_clip_vip(names, prefix));
+        }
         let Some((prefix, layout)) = dominant(names.clone()) else {
             return Err(Error::CorruptFile { file: file.to_owned(), reason: unknown_layout(names) });
         };
-        let mut map = Self { layout, names: BTreeMap::new(), left_out: Vec::new() };
+        let mut map = Self::empty(layout);
         for name in names {
             let bare = name.strip_prefix(prefix).filter(|rest| wrapper_length(rest) == 0);
             match bare.and_then(|bare| layout.canonical(bare)) {
@@ -82,6 +93,31 @@ impl NameMap {
             }
         }
         Ok(map)
+    }
+
+    fn empty(layout: Layout) -> Self {
+        Self { layout, names: BTreeMap::new(), assembled: BTreeMap::new(), left_out: Vec::new() }
+    }
+
+    fn of_clip_vip<'a>(names: impl Iterator<Item = &'a str>, prefix: &str) -> Self {
+        let mut map = Self::empty(Layout::ClipVip);
+        let mut parts: BTreeMap<String, BTreeMap<usize, String>> = BTreeMap::new();
+        for name in names {
+            match name.strip_prefix(prefix).map_or(Place::Nowhere, place) {
+                Place::Whole(ours) => {
+                    map.names.insert(ours, name.to_owned());
+                }
+                Place::Part(ours, part) => {
+                    parts.entry(ours).or_default().insert(part, name.to_owned());
+                }
+                Place::Transposed(ours) => {
+                    map.assembled.insert(ours, Assembly::Transposed(name.to_owned()));
+                }
+                Place::Nowhere => map.left_out.push(name.to_owned()),
+            }
+        }
+        map.assembled.extend(assemblies(parts));
+        map
     }
 
     /// A file with parts of a model only (`sg.*`): wrappers are taken off, nothing else is mapped.
@@ -124,7 +160,7 @@ fn unknown_layout<'a>(names: impl Iterator<Item = &'a str>) -> String {
         return "it holds no tensor".to_owned();
     }
     let first = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
-    let known = "ViCLIP (vision_encoder.*), CLIP (visual.*) or ViFi-CLIP (image_encoder.*)";
+    let known = "ViCLIP (vision_encoder.*), CLIP (visual.*), ViFi-CLIP (image_encoder.*) or CLIP-ViP (clipmodel.*)";
     let transformers = names.iter().any(|name| name.starts_with("vision_model."));
     let hint = if transformers { "; these are transformers' CLIP names, use OpenAI's or open_clip's file" } else { "" };
     format!("none of its {} tensors has a name of {known}; the first are {first}{hint}", names.len())
@@ -171,6 +207,23 @@ mod tests {
             ["logit_scale", "positional_embedding", "transformer.resblocks.0.ln_1.bias", "visual.conv1.weight"];
         assert_eq!(names, expected);
         assert_eq!(map.left_out, ["module.prompt_learner.complete_text_embeddings"]);
+    }
+
+    #[test]
+    fn clip_vip_s_projections_are_put_together() {
+        let block = "clipmodel.vision_model.encoder.layers.0.self_attn";
+        let [k, q, v] = ["k", "q", "v"].map(|part| format!("{block}.{part}_proj.weight"));
+        let proxies = format!("clipmodel.{PROXIES}");
+        let ids = "clipmodel.vision_model.embeddings.position_ids";
+        let map = map(&[&k, &q, &v, &proxies, "clipmodel.text_projection.weight", ids, "step"]);
+        assert_eq!(map.layout, Layout::ClipVip);
+        assert_eq!(map.names, BTreeMap::from([("visual.proxies.added_cls".to_owned(), proxies.clone())]));
+        let expected = [
+            ("text_projection", Assembly::Transposed("clipmodel.text_projection.weight".to_owned())),
+            ("visual.transformer.resblocks.0.attn.in_proj_weight", Assembly::Rows(vec![q, k, v])),
+        ];
+        assert_eq!(map.assembled, BTreeMap::from(expected.map(|(name, made)| (name.to_owned(), made))));
+        assert_eq!(map.left_out, [ids, "step"]);
     }
 
     #[test]
