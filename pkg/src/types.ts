@@ -17,7 +17,7 @@ export type ModelSource = string | URL | readonly File[] | Readonly<Record<strin
 export type DeviceChoice = "auto" | "webgpu" | "cpu";
 
 /** How frames are picked from a clip. */
-export type SamplingRule = "middle" | "rand" | "demo" | "velociti";
+export type SamplingRule = "middle" | "rand" | "demo" | "linspace" | "velociti";
 
 /** How frames are resized. */
 export type ResizeRule = "cv2-linear" | "torch-bicubic" | "torch-bicubic-antialias" | "pillow-bicubic-crop";
@@ -125,7 +125,7 @@ export interface EngineInfo {
   readonly deviceDescription: string;
   /** Largest difference of the start-up self-test; 0 on the CPU, which is what others are compared with. */
   readonly selfTestDifference: number;
-  /** Encoder pair: "viclip" or "clip". */
+  /** Encoder pair: "viclip", "clip" or "clip-vip". */
   readonly modelType: string;
   /** Length of an embedding. */
   readonly embedDim: number;

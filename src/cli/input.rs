@@ -103,7 +103,7 @@ pub struct ClipArgs {
     /// Frames to use [default: the model's]
     #[arg(long)]
     pub frames: Option<usize>,
-    /// Which frames: middle, rand, demo, velociti [default: the model's]
+    /// Which frames: middle, rand, demo, linspace, velociti [default: the model's]
     #[arg(long)]
     pub sampling: Option<SamplingRule>,
     /// Resize rule: cv2-linear, torch-bicubic, torch-bicubic-antialias, pillow-bicubic-crop [default: the model's]

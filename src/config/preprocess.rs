@@ -26,6 +26,8 @@ named_enum! {
         Rand = "rand",
         /// Every (length / n)-th frame from the first: ViCLIP's demo.
         Demo = "demo",
+        /// Evenly from the first frame to the last: CLIP-ViP's evaluation.
+        Linspace = "linspace",
         /// Two frames a second, 20 in ten seconds: VELOCITI's image models.
         Velociti = "velociti",
     }
@@ -74,6 +76,12 @@ impl PreprocessConfig {
             frames,
             sampling: SamplingRule::Middle,
         }
+    }
+
+    /// CLIP-ViP's: CLIP's pixels, frames from the first to the last.
+    #[must_use]
+    pub const fn clip_vip(image_size: usize, frames: usize) -> Self {
+        Self { sampling: SamplingRule::Linspace, ..Self::clip(image_size, frames) }
     }
 
     /// Parses and checks a `preprocessor_config.json`.

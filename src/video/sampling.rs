@@ -8,8 +8,8 @@ use rand_pcg::Pcg64Mcg;
 
 /// The indices of the frames to use, ascending.
 ///
-/// `Middle`, `Rand` and `Demo` give exactly `frames` indices; a clip that is shorter gives all its frames, then its
-/// last one again and again. `seed` matters to `Rand` alone and draws the same frames natively and in the page.
+/// `Middle`, `Rand`, `Demo` and `Linspace` give exactly `frames` indices; a clip that is shorter gives all its frames, then its
+/// last one again and again (`Linspace`: its frames several times each). `seed` matters to `Rand` alone and draws the same frames natively and in the page.
 ///
 /// `Velociti` gives the first `frames` of the rule's times 0.25 s, 0.75 s, 1.25 s …; times past the clip's end are left
 /// out, so a clip shorter than `frames / 2` seconds gives fewer indices, but one at least.
@@ -32,6 +32,7 @@ pub fn frame_indices(rule: SamplingRule, info: &VideoInfo, frames: usize, seed: 
         }
         SamplingRule::Rand => random(length, frames.min(length), seed),
         SamplingRule::Demo => (0..length).step_by((length / frames).max(1)).take(frames).collect(),
+        SamplingRule::Linspace => linspace(length - 1, frames).collect(),
         SamplingRule::Velociti => return velociti(info, frames),
     };
     let last = indices.last().copied().unwrap_or(0);
@@ -47,6 +48,12 @@ fn segments(length: usize, count: usize) -> impl Iterator<Item = (usize, usize)>
     let step = length as f64 / count as f64;
     let cut = move |j: usize| if j == count { length } else { (j as f64 * step) as usize };
     (0..count).map(move |j| (cut(j), cut(j + 1) - 1))
+}
+
+/// numpy's `linspace(0, last, count)` cut to integers.
+fn linspace(last: usize, count: usize) -> impl Iterator<Item = usize> {
+    let step = last as f64 / count.saturating_sub(1).max(1) as f64;
+    (0..count).map(move |i| if i > 0 && i + 1 == count { last } else { (i as f64 * step) as usize })
 }
 
 /// One frame of each segment, never its last one; where that leaves a segment empty, as many different frames of the
@@ -113,6 +120,22 @@ mod tests {
 
     fn number(case: &Value, key: &str) -> usize {
         usize::try_from(case[key].as_u64().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn linspace_is_numpy_s() {
+        // numpy 2.4: linspace(0, length - 1, frames).astype(int)
+        for (length, frames, expected) in [
+            (234, 12, vec![0, 21, 42, 63, 84, 105, 127, 148, 169, 190, 211, 233]),
+            (13, 12, vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12]),
+            (5, 12, vec![0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4]),
+            (1189, 7, vec![0, 198, 396, 594, 792, 990, 1188]),
+            (1, 3, vec![0, 0, 0]),
+            (100, 1, vec![0]),
+        ] {
+            let got = frame_indices(SamplingRule::Linspace, &info(length, None), frames, 0).unwrap();
+            assert_eq!(got, expected, "{frames} of {length}");
+        }
     }
 
     #[test]
@@ -184,7 +207,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_sampled_is_an_error() {
-        for rule in [SamplingRule::Middle, SamplingRule::Rand, SamplingRule::Demo, SamplingRule::Velociti] {
+        for rule in [
+            SamplingRule::Middle,
+            SamplingRule::Rand,
+            SamplingRule::Demo,
+            SamplingRule::Linspace,
+            SamplingRule::Velociti,
+        ] {
             assert_eq!(frame_indices(rule, &info(0, Some(24.0)), 8, 0).unwrap_err().code(), "no-frames");
             assert_eq!(frame_indices(rule, &info(9, Some(24.0)), 0, 0).unwrap_err().code(), "invalid-input");
         }

@@ -321,7 +321,8 @@ pub(crate) fn preprocess_of(
     let mut preprocess = match (file, config.model_type) {
         (Some((text, name)), _) => PreprocessConfig::from_json(text, name)?,
         (None, ModelType::Viclip) => PreprocessConfig::viclip(size, frames),
-        (None, ModelType::Clip | ModelType::ClipVip) => PreprocessConfig::clip(size, frames),
+        (None, ModelType::Clip) => PreprocessConfig::clip(size, frames),
+        (None, ModelType::ClipVip) => PreprocessConfig::clip_vip(size, frames),
     };
     let differ = |a: [f32; 3], b: [f32; 3]| a.iter().zip(b).any(|(a, b)| (a - b).abs() > 1e-6);
     for (field, stated, value) in
