@@ -207,7 +207,8 @@ fn task(args: &TaskArgs, task: Task, context: &Context) -> anyhow::Result<()> {
     }
     let session = open(args, context)?;
     let is_viclip = session.config().model_type == ModelType::Viclip;
-    let preprocess = args.clip.options().apply(&defaults(session.preprocess(), task, is_viclip))?;
+    let is_image_model = session.config().model_type == ModelType::Clip;
+    let preprocess = args.clip.options().apply(&defaults(session.preprocess(), task, is_image_model))?;
     let request = Request {
         task,
         data: args.data.clone(),
@@ -276,9 +277,9 @@ fn scores(args: &ScoresArgs) -> anyhow::Result<()> {
 }
 
 /// A benchmark's own frames where its authors fix them: VELOCITI's image models average twenty, an image is one.
-fn defaults(model: &PreprocessConfig, task: Task, is_viclip: bool) -> PreprocessConfig {
+fn defaults(model: &PreprocessConfig, task: Task, is_image_model: bool) -> PreprocessConfig {
     match task {
-        Task::Pairs(PairTask::Velociti) if !is_viclip => {
+        Task::Pairs(PairTask::Velociti) if is_image_model => {
             PreprocessConfig { frames: 20, sampling: SamplingRule::Velociti, ..model.clone() }
         }
         Task::Pairs(PairTask::Sugarcrepe) => PreprocessConfig { frames: 1, ..model.clone() },
