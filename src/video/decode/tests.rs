@@ -159,6 +159,35 @@ fn bad_files_are_told_apart() {
     assert!(error.to_string().contains("no video stream"), "{error}");
 }
 
+/// More frames than ffmpeg is asked to choose, and as many as it just is.
+#[test]
+fn long_lists_of_frames_are_visited_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.mkv");
+    ffmpeg("-f lavfi -i testsrc2=size=16x16:rate=100 -frames:v 6400 -c:v ffv1", &path);
+    let mut clip = open_one(&path);
+    let mut visited = |indices: &[usize]| {
+        let mut frames = Vec::new();
+        clip.visit(indices, &mut |frame| {
+            frames.push(frame.to_vec());
+            Ok(())
+        })
+        .unwrap();
+        frames
+    };
+    let all = visited(&(0..6400).collect::<Vec<_>>());
+    assert_eq!(all.len(), 6400);
+    for step in [2, 3] {
+        let indices: Vec<usize> = (1..6400).step_by(step).collect();
+        let expected: Vec<&Vec<u8>> = indices.iter().map(|index| &all[*index]).collect();
+        assert!(visited(&indices).iter().eq(expected), "every {step}");
+    }
+    let error = clip.visit(&[6400], &mut |_| Ok(())).unwrap_err();
+    assert_eq!(error.code(), "invalid-input");
+    let stopped = clip.visit(&[0, 9], &mut |_| Err(Error::Aborted)).unwrap_err();
+    assert_eq!(stopped.code(), "aborted");
+}
+
 #[test]
 fn names_that_look_like_options_or_addresses_are_files() {
     let folder = tempfile::tempdir().unwrap();

@@ -13,9 +13,9 @@ use std::process::{Command, Stdio};
 
 /// Pieces in which texts are read.
 const TEXT: usize = 64 << 10;
-/// Runs of frames that ffmpeg is asked to choose: it goes through all of them at every frame, and Linux takes 128 KiB for one
-/// argument. Of more runs than this, all frames come and ours are chosen here.
-const MAX_RUNS: usize = 3000;
+/// Runs of frames that ffmpeg is asked to choose: Linux takes 128 KiB for one argument. Of more runs than this, all frames come
+/// and ours are chosen here.
+const MAX_RUNS: usize = 2500;
 
 /// A video file. Nothing is decoded but to count the frames; each [`read`](FrameSource::read) runs ffmpeg once.
 #[derive(Debug)]
@@ -164,12 +164,17 @@ fn runs(numbers: &[usize]) -> Vec<(usize, usize)> {
     runs
 }
 
-/// An ffmpeg expression that is true for the frames of these runs.
+/// An ffmpeg expression that is true for the frames of these runs, in halves: ffmpeg refuses sums of more than a hundred terms.
 fn selection(runs: &[(usize, usize)]) -> String {
-    let term = |&(first, last): &(usize, usize)| {
-        if first == last { format!("eq(n,{first})") } else { format!("between(n,{first},{last})") }
-    };
-    runs.iter().map(term).collect::<Vec<_>>().join("+")
+    match runs {
+        [] => "0".to_owned(),
+        [(first, last)] if first == last => format!("eq(n,{first})"),
+        [(first, last)] => format!("between(n,{first},{last})"),
+        _ => {
+            let (early, late) = runs.split_at(runs.len() / 2);
+            format!("if(lt(n,{}),{},{})", late[0].0, selection(early), selection(late))
+        }
+    }
 }
 
 /// `file:` keeps ffmpeg from taking a name for an option or an address.
@@ -247,7 +252,8 @@ mod tests {
 
     #[test]
     fn runs_of_frames_become_one_term() {
-        assert_eq!(selection(&runs(&[0, 1, 2, 7, 9, 10])), "between(n,0,2)+eq(n,7)+between(n,9,10)");
+        let expected = "if(lt(n,7),between(n,0,2),if(lt(n,9),eq(n,7),between(n,9,10)))";
+        assert_eq!(selection(&runs(&[0, 1, 2, 7, 9, 10])), expected);
         assert!(runs(&[]).is_empty());
     }
 
