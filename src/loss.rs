@@ -9,10 +9,6 @@ pub mod scene;
 #[cfg(test)]
 #[path = "loss/tests/scene.rs"]
 mod scene_tests;
-mod tags;
-#[cfg(test)]
-#[path = "loss/tests/tags.rs"]
-mod tags_tests;
 #[cfg(test)]
 #[path = "loss/tests/captions.rs"]
 mod tests;
@@ -20,7 +16,6 @@ mod tests;
 pub use boxes::{generalized_iou, generalized_iou_of};
 pub use contrastive::{Reduction, contrastive, contrastive_with_negatives, similarity_logits};
 pub use matching::assign;
-pub use objective::{Embeds, Objective, ObjectiveConfig, PairTexts, RoundRows, SceneRows, objective};
+pub use objective::{Embeds, Objective, ObjectiveConfig, RoundRows, SceneRows, objective};
 pub use ranking::ranking;
 pub use scene::{FrameTargets, Matches, SceneLoss, SceneLossConfig, TripletTarget};
-pub use tags::{TagRows, tag_contrast};

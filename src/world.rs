@@ -17,7 +17,7 @@
 //! - `script`, `stage`, `motion`: who does what, where everybody is
 //! - `drawing`, `sprite`, `background`, `render`: pixels
 //! - `scene`, [`vidor_json`]: the graph
-//! - `claim`, `caption`, `near_miss`, `tag`: words
+//! - `claim`, `caption`, `near_miss`: words
 
 pub mod action;
 mod background;
@@ -33,14 +33,12 @@ mod scene;
 mod script;
 mod sprite;
 mod stage;
-mod tag;
 #[cfg(test)]
 mod tests;
 mod vidor;
 
 pub use caption::vocabulary;
 pub use near_miss::{NearMiss, NearMissKind};
-pub use tag::TAG_KINDS;
 pub use vidor::vidor_json;
 
 use crate::error::{Error, Result};

@@ -21,6 +21,9 @@ pub struct SampleRules {
     pub spans: Spans,
     /// Labels in words.
     pub texts: LabelTexts,
+    /// Whether the visual branch's classes are told with the object's colour, where it is known ("red robot"): classes
+    /// are open, and a small model knows colours long before shapes. The paper's are the bare labels.
+    pub colored_classes: bool,
     /// The tables of negatives.
     pub negatives: Negatives,
 }
@@ -30,7 +33,7 @@ impl SampleRules {
     #[must_use]
     pub fn new(frames: usize) -> Self {
         let negatives = Negatives::built_in().clone();
-        Self { frames, spans: Spans::default(), texts: LabelTexts::default(), negatives }
+        Self { frames, spans: Spans::default(), texts: LabelTexts::default(), colored_classes: false, negatives }
     }
 }
 
@@ -90,7 +93,7 @@ impl GraphSample {
         let intervals: Vec<Interval> = clips.iter().map(|clip| clip.interval).collect();
         let triple = draw_triple(&intervals, rules.spans, &mut rng)?;
         let frames = sample_frames(&intervals, triple, rules.frames)?.frames;
-        let targets = frames.iter().map(|frame| targets(graph, *frame, &rules.texts)).collect();
+        let targets = frames.iter().map(|frame| targets(graph, *frame, rules)).collect();
         let [front, back, over] = [triple.front, triple.back, triple.over].map(|at| &clips[at]);
         let texts = rules.tell(graph, [front, back, over], &mut rng);
         Some(Self { video_id: graph.video_id.clone(), frames, targets, texts })
@@ -112,17 +115,25 @@ impl GraphSample {
             return None;
         }
         let frames = segment_middles(interval, rules.frames);
-        let targets = frames.iter().map(|frame| targets(graph, *frame, &rules.texts)).collect();
+        let targets = frames.iter().map(|frame| targets(graph, *frame, rules)).collect();
         let texts = rules.tell(graph, [&over, &over, &over], &mut rng);
         Some(Self { video_id: graph.video_id.clone(), frames, targets, texts })
     }
 }
 
-fn targets(graph: &VideoGraph, frame: u32, texts: &LabelTexts) -> Vec<SampleTarget> {
+fn targets(graph: &VideoGraph, frame: u32, rules: &SampleRules) -> Vec<SampleTarget> {
+    let class = |tid: u32, label: &str| {
+        let words = rules.texts.text(label);
+        let color = graph.track(tid).and_then(|track| track.attributes.get("color"));
+        match color.filter(|_| rules.colored_classes) {
+            Some(color) => format!("{color} {words}"),
+            None => words.into_owned(),
+        }
+    };
     let found = graph.targets(frame).into_iter().map(|target| SampleTarget {
-        subject: texts.text(target.subject_class).into_owned(),
-        predicate: texts.text(target.predicate).into_owned(),
-        object: texts.text(target.object_class).into_owned(),
+        subject: class(target.subject, target.subject_class),
+        predicate: rules.texts.text(target.predicate).into_owned(),
+        object: class(target.object, target.object_class),
         subject_box: target.subject_box,
         object_box: target.object_box,
     });

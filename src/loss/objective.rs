@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::loss::scene::{FrameTargets, HostPredictions, Matches, SceneLoss, SceneLossConfig, scene_loss};
-use crate::loss::{Reduction, TagRows, contrastive, contrastive_with_negatives, ranking, tag_contrast};
+use crate::loss::{Reduction, contrastive, contrastive_with_negatives, ranking};
 use crate::model::scene_tokens::SceneTokens;
 use crate::nn::unit;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -18,8 +18,6 @@ pub const NEGATIVE_KINDS: usize = 3;
 pub struct ObjectiveConfig {
     /// How L_con's two directions are put together (choice 13 of models.md 5.7).
     pub reduction: Reduction,
-    /// Weight of the contrast with single labels, for pre-training (not in the paper); 0 leaves it out.
-    pub tag_weight: f64,
     /// Whether the text branch's L_TSG is part of it.
     pub text_branch: bool,
     /// Whether the visual branch's L_VSG is part of it.
@@ -38,7 +36,6 @@ impl Default for ObjectiveConfig {
         let scene = SceneLossConfig::default();
         Self {
             reduction: Reduction::Sum,
-            tag_weight: 0.0,
             text_branch: true,
             visual_branch: true,
             alpha: 0.1,
@@ -96,8 +93,6 @@ pub struct Objective {
     pub total: Tensor<1>,
     /// L_con, mean over the rounds.
     pub contrastive: Option<Tensor<1>>,
-    /// The contrast with single labels, mean over their kinds, before its weight.
-    pub tags: Option<Tensor<1>>,
     /// L_TSG^R.
     pub triplets: Option<Tensor<1>>,
     /// L_TSG^T.
@@ -108,23 +103,15 @@ pub struct Objective {
     pub matches: Matches,
 }
 
-/// What the pairs' videos are held against.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct PairTexts<'a> {
-    /// Captions: each round is a batch of its own.
-    pub rounds: &'a [RoundRows],
-    /// Single labels, kind by kind.
-    pub tags: &'a [TagRows],
-}
-
-/// L of a step. `scene_tokens` has the heads that read z_bar.
+/// L of a step. `rounds` of captions are each held against the pairs' videos; `scene_tokens` has the heads that read
+/// z_bar.
 ///
 /// # Errors
 /// [`Error::InvalidInput`] for a step without anything to learn from; [`Error::ShapeMismatch`] when rows, videos and
 /// targets do not fit together; [`Error::Compute`] when the device fails.
 pub async fn objective(
     embeds: &Embeds,
-    pairs: PairTexts<'_>,
+    rounds: &[RoundRows],
     scenes: Option<&SceneRows>,
     scene_tokens: Option<&SceneTokens>,
     config: &ObjectiveConfig,
@@ -134,9 +121,7 @@ pub async fn objective(
     let Some(count) = videos.checked_sub(annotated) else {
         return Err(mismatch("annotated videos", videos, annotated));
     };
-    let contrastive = if count > 0 { contrastive_rounds(embeds, count, pairs.rounds, config.reduction)? } else { None };
-    let wanted = if config.tag_weight > 0.0 { pairs.tags } else { &[] };
-    let tags = tag_kinds(embeds, count, wanted)?;
+    let contrastive = if count > 0 { contrastive_rounds(embeds, count, rounds, config.reduction)? } else { None };
     let (mut triplets, mut order, mut scene, mut matches) = (None, None, None, Matches::new());
     if let Some(rows) = scenes.filter(|_| annotated > 0) {
         let videos = embeds.videos.clone().narrow(0, count, annotated);
@@ -151,13 +136,12 @@ pub async fn objective(
         }
     }
     let weighted = scene.as_ref().map(|scene: &SceneLoss| scene.total.clone() * config.alpha);
-    let tagged = tags.clone().map(|tags| tags * config.tag_weight);
-    let parts = [contrastive.clone(), tagged, triplets.clone(), order.clone(), weighted];
+    let parts = [contrastive.clone(), triplets.clone(), order.clone(), weighted];
     let total = parts.into_iter().flatten().reduce(|sum, part| sum + part).ok_or_else(|| Error::InvalidInput {
         what: "training step".to_owned(),
         reason: "it has neither pairs nor annotated videos that a loss is switched on for".to_owned(),
     })?;
-    Ok(Objective { total, contrastive, tags, triplets, order, scene, matches })
+    Ok(Objective { total, contrastive, triplets, order, scene, matches })
 }
 
 fn contrastive_rounds(
@@ -175,16 +159,6 @@ fn contrastive_rounds(
         } else {
             contrastive_with_negatives(videos, texts, embeds.rows(&round.negatives), temperature, reduction)?
         });
-    }
-    Ok((!losses.is_empty()).then(|| Tensor::cat(losses, 0).mean()))
-}
-
-fn tag_kinds(embeds: &Embeds, pairs: usize, kinds: &[TagRows]) -> Result<Option<Tensor<1>>> {
-    let mut losses = Vec::new();
-    for kind in kinds.iter().filter(|kind| !kind.labels.is_empty()) {
-        let videos = embeds.videos.clone().narrow(0, 0, pairs);
-        let labels = embeds.rows(&kind.labels);
-        losses.push(tag_contrast(videos, labels, &kind.present, embeds.temperature.clone())?);
     }
     Ok((!losses.is_empty()).then(|| Tensor::cat(losses, 0).mean()))
 }

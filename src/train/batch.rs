@@ -8,11 +8,10 @@ use crate::platform::parallel_map;
 use crate::train::{TrainConfig, kept_patches};
 use crate::video::sampling::frame_indices;
 use crate::video::{FrameSource, preprocess};
-use crate::world::{Split, TAG_KINDS, WorldClip};
+use crate::world::{Split, WorldClip};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use std::collections::BTreeSet;
 
 /// Clips of the training split that two seeds have between them.
 const SEED_STRIDE: u64 = 7_368_787;
@@ -35,8 +34,6 @@ pub struct Batch {
     pub keep: Option<Vec<i32>>,
     /// A round of plain captions of the pairs, then one for each near-miss pair a clip.
     pub rounds: Vec<Round>,
-    /// Single labels that are true of the pairs: for each kind of label, those of each clip.
-    pub tags: Vec<Vec<BTreeSet<String>>>,
     /// Texts and targets of the annotated clips.
     pub scenes: Vec<GraphSample>,
 }
@@ -46,7 +43,6 @@ struct Drawn {
     keep: Option<Vec<i32>>,
     /// Positive and near miss, one a round.
     captions: Vec<(String, Option<String>)>,
-    tags: [BTreeSet<String>; TAG_KINDS],
 }
 
 /// First clip of the annotated ones: the pairs of a run are the same with and without them.
@@ -65,16 +61,11 @@ pub fn draw_batch(config: &TrainConfig, preprocessing: &PreprocessConfig, step: 
     let clips = (0..config.batch as u64).map(|i| first.wrapping_add(i)).collect();
     let drawn = parallel_map(clips, |index| draw(config, preprocessing, step, index));
     let mut batch = Batch { rounds: vec![Round::default(); 1 + config.near_misses], ..Batch::default() };
-    let tagged = config.objective.tag_weight > 0.0;
-    batch.tags.resize(if tagged { TAG_KINDS } else { 0 }, Vec::new());
     for clip in drawn {
         let clip = clip?;
         batch.pixels.extend(clip.pixels);
         if let Some(keep) = clip.keep {
             batch.keep.get_or_insert_default().extend(keep);
-        }
-        for (kind, tags) in batch.tags.iter_mut().zip(clip.tags) {
-            kind.push(tags);
         }
         for (round, (positive, negative)) in batch.rounds.iter_mut().zip(clip.captions) {
             round.positives.push(positive);
@@ -87,6 +78,7 @@ pub fn draw_batch(config: &TrainConfig, preprocessing: &PreprocessConfig, step: 
         frames: config.frames,
         spans: Spans::default(),
         texts: LabelTexts::default(),
+        colored_classes: config.colored_classes,
         negatives: Negatives::of_world(),
     };
     for scene in parallel_map(clips, |index| draw_scene(config, preprocessing, &rules, step, index)) {
@@ -145,5 +137,5 @@ fn draw(config: &TrainConfig, preprocessing: &PreprocessConfig, step: usize, ind
             captions.push((clip.caption(), None));
         }
     }
-    Ok(Drawn { pixels, keep, captions, tags: clip.tags() })
+    Ok(Drawn { pixels, keep, captions })
 }

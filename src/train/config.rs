@@ -64,6 +64,8 @@ pub struct TrainConfig {
     pub eval_clips: usize,
     /// Annotated clips of each step, beside the pairs: their scene graphs teach the text and the visual branch.
     pub scenes: usize,
+    /// Whether L_VSG's classes are told with their colours ("red robot"); the paper's are the bare labels.
+    pub colored_classes: bool,
     /// What is minimised.
     pub objective: ObjectiveConfig,
     /// SG tokens that a model without any gets.
@@ -125,6 +127,7 @@ impl Default for TrainConfig {
             log_every: 10,
             eval_clips: 1000,
             scenes: 0,
+            colored_classes: false,
             objective: ObjectiveConfig { reduction: Reduction::Mean, ..ObjectiveConfig::default() },
             scene_tokens: SceneTokensConfig::default(),
             lora: None,

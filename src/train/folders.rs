@@ -231,7 +231,7 @@ fn text_of(path: &Path) -> Result<String> {
 fn annotated(config: &TrainConfig, events: &mut impl Events, abort: &Abort) -> Result<Option<Annotated>> {
     let data = &config.data;
     let Some(path) = &data.annotations else { return Ok(None) };
-    let mut rules = SampleRules { spans: data.spans, ..SampleRules::new(config.frames) };
+    let mut rules = SampleRules { spans: data.spans, colored_classes: config.colored_classes, ..SampleRules::new(config.frames) };
     if let Some(path) = &data.negatives {
         rules.negatives = Negatives::from_json(&text_of(path)?, &path.display().to_string())?;
     }
@@ -309,5 +309,5 @@ fn batch_of(
     let kept: Option<Vec<Vec<i32>>> = (0..loaded.clips()).map(shown).collect();
     let positives: Vec<String> = loaded.pairs.into_iter().map(|pair| pair.caption).collect();
     let rounds = if positives.is_empty() { Vec::new() } else { vec![Round { positives, negatives: Vec::new() }] };
-    Batch { pixels, keep: kept.map(|kept| kept.concat()), rounds, scenes: loaded.graphs, ..Batch::default() }
+    Batch { pixels, keep: kept.map(|kept| kept.concat()), rounds, scenes: loaded.graphs }
 }

@@ -73,7 +73,7 @@ async fn whole(
         temperature: model.temperature(),
     };
     let objective =
-        objective(&embeds, inputs.pair_texts(), inputs.scenes.as_ref(), model.scene_tokens(), plan.objective).await?;
+        objective(&embeds, &inputs.rounds, inputs.scenes.as_ref(), model.scene_tokens(), plan.objective).await?;
     let gradients = GradientsParams::from_grads(objective.total.backward(), model);
     Ok((objective, gradients))
 }
@@ -99,7 +99,7 @@ async fn cut_up(
         temperature: model.temperature(),
     };
     let objective =
-        objective(&embeds, inputs.pair_texts(), inputs.scenes.as_ref(), model.scene_tokens(), plan.objective).await?;
+        objective(&embeds, &inputs.rounds, inputs.scenes.as_ref(), model.scene_tokens(), plan.objective).await?;
     let mut of = objective.total.backward();
     let of_videos = embeds.videos.grad_remove(&mut of);
     let of_scene = embeds.scene.as_ref().and_then(|scene| scene.grad_remove(&mut of));

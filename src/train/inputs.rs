@@ -2,11 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::loss::objective::NEGATIVE_KINDS;
-use crate::loss::{PairTexts, RoundRows, SceneRows, TagRows, TripletTarget};
+use crate::loss::{RoundRows, SceneRows, TripletTarget};
 use crate::text::{TokenIds, Tokenizer};
 use crate::train::Batch;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// One step's inputs on the host.
@@ -22,8 +22,6 @@ pub struct StepInputs {
     pub texts: TokenIds,
     /// Captions of the pairs.
     pub rounds: Vec<RoundRows>,
-    /// Single labels of the pairs, kind by kind.
-    pub tags: Vec<TagRows>,
     /// Texts and targets of the annotated clips.
     pub scenes: Option<SceneRows>,
 }
@@ -40,7 +38,6 @@ impl StepInputs {
             negatives: round.negatives.iter().map(|text| table.row(text)).collect(),
         });
         let rounds = rounds.collect();
-        let tags = batch.tags.iter().map(|kind| tag_rows(kind, &mut table)).collect();
         let scenes = (!batch.scenes.is_empty()).then(|| scene_rows(batch, &mut table));
         if table.texts.is_empty() {
             let reason = "it has no caption".to_owned();
@@ -52,15 +49,8 @@ impl StepInputs {
             keep: batch.keep.clone(),
             texts: tokenizer.encode(&table.texts)?,
             rounds,
-            tags,
             scenes,
         })
-    }
-
-    /// What the pairs' clips are held against.
-    #[must_use]
-    pub fn pair_texts(&self) -> PairTexts<'_> {
-        PairTexts { rounds: &self.rounds, tags: &self.tags }
     }
 
     /// Clips, annotated ones included.
@@ -85,16 +75,6 @@ impl StepInputs {
         let kept = keep.len() / self.clips().max(1);
         let numbers = keep[clips.start * kept..clips.end * kept].to_vec();
         Some(Tensor::from_data(TensorData::new(numbers, [clips.len(), kept]), device))
-    }
-}
-
-/// The labels that a kind has in this step, each once.
-fn tag_rows(kind: &[BTreeSet<String>], table: &mut TextTable) -> TagRows {
-    let labels: BTreeSet<&String> = kind.iter().flatten().collect();
-    let place: BTreeMap<&String, usize> = labels.iter().enumerate().map(|(at, label)| (*label, at)).collect();
-    TagRows {
-        labels: labels.iter().map(|label| table.row(label)).collect(),
-        present: kind.iter().map(|labels| labels.iter().map(|label| place[label]).collect()).collect(),
     }
 }
 

@@ -10,9 +10,6 @@ pub struct LossParts {
     /// L_con.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contrastive: Option<f64>,
-    /// The contrast with single labels, before its weight.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tags: Option<f64>,
     /// L_TSG^R.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub triplets: Option<f64>,
@@ -40,41 +37,19 @@ pub struct LossParts {
 }
 
 /// How many parts [`LossParts`] has.
-const PARTS: usize = 10;
+const PARTS: usize = 9;
 
 impl LossParts {
     /// Each part by its place in the struct.
     pub(super) fn of(part: impl FnMut(usize) -> Option<f64>) -> Self {
-        let [
-            contrastive,
-            tags,
-            triplets,
-            order,
-            scene,
-            scene_subject,
-            scene_object,
-            scene_predicate,
-            scene_l1,
-            scene_giou,
-        ] = std::array::from_fn::<_, PARTS, _>(part);
-        Self {
-            contrastive,
-            tags,
-            triplets,
-            order,
-            scene,
-            scene_subject,
-            scene_object,
-            scene_predicate,
-            scene_l1,
-            scene_giou,
-        }
+        let [contrastive, triplets, order, scene, scene_subject, scene_object, scene_predicate, scene_l1, scene_giou] =
+            std::array::from_fn::<_, PARTS, _>(part);
+        Self { contrastive, triplets, order, scene, scene_subject, scene_object, scene_predicate, scene_l1, scene_giou }
     }
 
     fn places(&self) -> [Option<f64>; PARTS] {
         [
             self.contrastive,
-            self.tags,
             self.triplets,
             self.order,
             self.scene,
@@ -102,7 +77,6 @@ pub(super) fn parts_of(objective: &Objective) -> [Option<&Tensor<1>>; PARTS] {
     let scene = objective.scene.as_ref();
     [
         objective.contrastive.as_ref(),
-        objective.tags.as_ref(),
         objective.triplets.as_ref(),
         objective.order.as_ref(),
         scene.map(|scene| &scene.total),

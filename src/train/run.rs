@@ -176,7 +176,6 @@ fn draw_curves(curves: &mut EventWriter, report: &StepReport) -> Result<()> {
     let points = [
         ("loss/total", Some(report.loss)),
         ("loss/contrastive", parts.contrastive),
-        ("loss/tags", parts.tags),
         ("loss/tsg_triplets", parts.triplets),
         ("loss/tsg_order", parts.order),
         ("loss/vsg", parts.scene),

@@ -232,7 +232,6 @@ fn step_inputs(inputs: &BTreeMap<String, Stored>) -> StepInputs {
         clip_shape: [frames, 3, annotated.shape[3], annotated.shape[4]],
         keep: None,
         texts: TokenIds { rows: ids.len() / context, ids, context },
-        tags: Vec::new(),
         rounds: vec![RoundRows { positives, negatives: Vec::new() }],
         scenes: Some(scenes),
     }

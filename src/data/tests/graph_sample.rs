@@ -139,3 +139,25 @@ fn the_world_gives_every_kind_of_text() {
     }
     assert!(kinds.iter().all(|count| *count >= 5), "{kinds:?}");
 }
+
+#[test]
+fn classes_are_told_with_colours_where_asked_and_known() {
+    let mut graph = WorldClip::generate(Split::Train, 5).graph;
+    let rules = SampleRules::new(4);
+    let colored = SampleRules { colored_classes: true, ..rules.clone() };
+    let draw = |graph: &VideoGraph, rules: &SampleRules| GraphSample::draw(graph, rules, 9).unwrap();
+    let (plain, told) = (draw(&graph, &rules), draw(&graph, &colored));
+    let mut classes = BTreeSet::new();
+    for (plain, told) in plain.targets.iter().flatten().zip(told.targets.iter().flatten()) {
+        assert_eq!((&plain.predicate, plain.subject_box), (&told.predicate, told.subject_box));
+        for (class, told) in [(&plain.subject, &told.subject), (&plain.object, &told.object)] {
+            assert!(told.ends_with(&format!(" {class}")), "{told}");
+            classes.insert(told.clone());
+        }
+    }
+    // In the world nobody shares kind and colour with another.
+    let named = |track: &Track| format!("{} {}", track.attributes["color"], track.category);
+    assert!(classes.len() > 1 && classes.iter().all(|class| graph.tracks.iter().any(|track| named(track) == *class)));
+    graph.tracks.iter_mut().for_each(|track| track.attributes.clear());
+    assert_eq!(draw(&graph, &colored).targets, draw(&graph, &rules).targets);
+}

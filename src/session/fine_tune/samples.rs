@@ -79,7 +79,7 @@ impl GraphPlan {
     fn draw(graph: &VideoGraph, model_frames: usize, seed: u64) -> Result<Self> {
         let negatives = if is_worlds(graph) { Negatives::of_world() } else { Negatives::built_in().clone() };
         let (spans, texts) = (Spans::default(), LabelTexts::default());
-        let rules = SampleRules { frames: model_frames, spans, texts, negatives };
+        let rules = SampleRules { frames: model_frames, spans, texts, negatives, colored_classes: false };
         let draw = |at: u64| {
             let seed = sample_seed(seed, 0, at);
             GraphSample::draw(graph, &rules, seed).or_else(|| GraphSample::whole(graph, &rules, seed))

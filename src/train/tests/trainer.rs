@@ -313,7 +313,7 @@ fn micro_batches_and_recomputed_blocks_give_the_gradients_of_the_whole_batch() {
     assert_same_gradients(&Trainer::new(tiny_scenes(), None, &Device::flex()).unwrap());
     let masked = TrainConfig { mask_ratio: 0.5, ..tiny_scenes() };
     assert_same_gradients(&Trainer::new(masked, None, &Device::flex()).unwrap());
-    let tagged = ObjectiveConfig { tag_weight: 0.5, labels_learn: true, ..tiny().objective };
+    let tagged = ObjectiveConfig { labels_learn: true, ..tiny().objective };
     assert_same_gradients(
         &Trainer::new(TrainConfig { objective: tagged, ..tiny_scenes() }, None, &Device::flex()).unwrap(),
     );
@@ -338,23 +338,6 @@ fn the_visual_branch_teaches_the_text_encoder_only_where_asked() {
     let ((loss, detached), (same_loss, learning)) = (text_gradients(false), text_gradients(true));
     assert!((loss - same_loss).abs() < 1e-6);
     assert!(detached.len() > 5 && detached != learning);
-}
-
-#[test]
-fn tags_are_part_of_the_loss_by_their_weight() {
-    let objective = ObjectiveConfig { tag_weight: 0.5, ..tiny().objective };
-    let config = TrainConfig { objective, near_misses: 0, ..tiny() };
-    let report = block_on(Trainer::new(config, None, &Device::flex()).unwrap().step(&Abort::default())).unwrap();
-    let (captions, tags) = (report.parts.contrastive.unwrap(), report.parts.tags.unwrap());
-    assert!(tags > 0.0 && (report.loss - captions - 0.5 * tags).abs() < 1e-5, "{report:?}");
-    let clip = crate::world::WorldClip::generate(crate::world::Split::Train, 3);
-    let [entities, colored, predicates] = clip.tags();
-    for relation in &clip.graph.relations {
-        assert!(predicates.contains(&relation.predicate.replace('_', " ")));
-    }
-    // No two of a clip share kind and colour.
-    assert_eq!(colored.len(), clip.graph.tracks.len());
-    assert!(colored.iter().all(|label| entities.contains(label.split_once(' ').unwrap().1)));
 }
 
 #[test]
