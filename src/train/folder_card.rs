@@ -22,10 +22,10 @@ pub(super) struct FolderOutcome {
 impl FolderOutcome {
     /// What it was trained on, what was left out, and how it does.
     pub fn report(&self) -> String {
-        let DataFacts { pairs, annotated_videos, annotation_files, .. } = self.facts;
+        let DataFacts { pairs, annotated_videos, tested_videos, annotation_files, .. } = self.facts;
         let mut text = format!("Trained on {pairs} pairs and {annotated_videos} annotated videos");
-        if annotation_files > annotated_videos {
-            let without = annotation_files - annotated_videos;
+        let without = annotation_files.saturating_sub(annotated_videos + tested_videos);
+        if without > 0 {
             let _ = write!(text, " ({without} more have no graphs in order that a third one spans)");
         }
         text.push_str(".\n");

@@ -25,6 +25,7 @@ use crate::train::{DataConfig, TrainConfig, Trainer};
 use rand::SeedableRng as _;
 use rand_pcg::Pcg64Mcg;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,8 +58,10 @@ pub(super) struct DataFacts {
     pub pairs: usize,
     /// Pairs to be tested on.
     pub held_out_pairs: usize,
-    /// Annotated videos that have an (F, B, O).
+    /// Annotated videos that have an (F, B, O), to train on.
     pub annotated_videos: usize,
+    /// Annotated videos that are left to the test, being those of held-out pairs.
+    pub tested_videos: usize,
     /// Annotation files.
     pub annotation_files: usize,
     /// A hash of the names and sizes of all videos.
@@ -114,6 +117,10 @@ impl Folders {
             }
             _ => None,
         };
+        let usable = files.len();
+        if let Some(held_out) = &held_out {
+            files = not_tested(files, &training, held_out);
+        }
         let mut list = VideoList::default();
         list.add_pairs(&training, &pairs);
         list.add_annotated(&training, &files);
@@ -124,6 +131,7 @@ impl Folders {
             pairs: pairs.len(),
             held_out_pairs: held_out.as_ref().map_or(0, |held_out| held_out.pairs().len()),
             annotated_videos: files.len(),
+            tested_videos: usable - files.len(),
             annotation_files,
             videos: list.hash(),
         };
@@ -216,6 +224,17 @@ fn pairs_of(config: &TrainConfig) -> Result<(Vec<VideoText>, Vec<VideoText>)> {
         None if config.validate_every > 0 => keep_back(pairs, config.validation_clips, config.seed),
         None => Ok((pairs, Vec::new())),
     }
+}
+
+/// The annotations of videos that the model is not tested on.
+fn not_tested(mut files: Vec<String>, training: &ClipLoader, held_out: &HeldOut) -> Vec<String> {
+    let place = |path: PathBuf| std::fs::canonicalize(path).ok();
+    let tested = held_out.pairs().iter().filter_map(|pair| place(held_out.loader().pair_path(pair)));
+    let tested: BTreeSet<PathBuf> = tested.collect();
+    if let Some(annotated) = training.graphs() {
+        files.retain(|file| !annotated.video(file).ok().and_then(place).is_some_and(|path| tested.contains(&path)));
+    }
+    files
 }
 
 /// The folder that a manifest's paths are relative to.

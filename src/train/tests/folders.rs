@@ -332,6 +332,31 @@ fn a_step_without_any_known_box_has_no_classes_to_tell_apart() {
 }
 
 #[test]
+fn annotated_videos_of_held_out_pairs_are_not_trained_on() {
+    let data = Data::write();
+    let mut manifest = String::new();
+    for index in 0..ANNOTATED {
+        let clip = WorldClip::generate(Split::Train, 100 + index);
+        let pair = VideoText { video: format!("{}.mkv", clip.graph.video_id), caption: clip.caption() };
+        manifest += &format!("{}\n", serde_json::to_string(&pair).unwrap());
+    }
+    std::fs::write(data.at("annotated/pairs.jsonl"), manifest).unwrap();
+    let mut config = TrainConfig { validate_every: 1, validation_clips: 2, batch: 2, ..data.config() };
+    config.data.manifest = Some(data.at("annotated/pairs.jsonl"));
+    let trainer = Trainer::new(config, None, &Device::flex()).unwrap();
+    let mut source = Source::open(&trainer, None, &mut Silent, &Abort::default()).unwrap();
+    let facts = source.facts().unwrap();
+    assert_eq!((facts.pairs, facts.held_out_pairs), (3, 2));
+    assert_eq!((facts.annotated_videos, facts.tested_videos, facts.annotation_files), (3, 2, 5));
+    let tested: Vec<String> = source.held_out().unwrap().pairs().iter().map(|pair| pair.video.clone()).collect();
+    for _ in 0..6 {
+        for sample in &source.draw(&trainer).unwrap()[0].scenes {
+            assert!(!tested.contains(&format!("{}.mkv", sample.video_id)), "{}", sample.video_id);
+        }
+    }
+}
+
+#[test]
 fn words_that_the_model_does_not_know_are_told() {
     let data = Data::write();
     let manifest = std::fs::read_to_string(data.at("clips/pairs.jsonl")).unwrap();
