@@ -175,9 +175,10 @@ impl RunFolder {
     ) -> Result<Self> {
         let mut record = RunRecord::read(path)?;
         let there = T::deserialize(&record.config).map_err(Error::json(RECORD_FILE))?;
-        let there = serde_json::to_value(there).map_err(Error::json(RECORD_FILE))?;
+        let tree = |config: &T| serde_json::to_value(config).map_err(Error::json(RECORD_FILE));
+        let (there, here) = (tree(&there)?, tree(config)?);
         let RunStart { seed, data, device, command, videos } = start;
-        let mut differences = differences(&there, &as_read(config)?, free);
+        let mut differences = differences(&there, &here, free);
         if record.seed != seed && !differences.iter().any(|text| text.starts_with("seed ")) {
             differences.push(differs("seed", Some(&record.seed), Some(&seed)));
         }
@@ -244,12 +245,6 @@ impl RunRecord {
 fn part(first_step: u64, device: String, command: Vec<String>) -> RunPart {
     let (versions, started) = (Versions::of_this_program(), time::utc(SystemTime::now()));
     RunPart { first_step, command, device, versions, videos: None, started, ended: None, outcome: None }
-}
-
-/// Settings as they come back from a file: numbers of 17 digits may have another last one.
-pub(super) fn as_read<T: Serialize>(settings: &T) -> Result<Value> {
-    let text = serde_json::to_string(settings).map_err(Error::json("settings"))?;
-    serde_json::from_str(&text).map_err(Error::json("settings"))
 }
 
 /// Every value that differs between two trees of settings, by its dotted name, those named in `free` left out.

@@ -4,10 +4,10 @@ use crate::error::{Error, Result};
 use crate::event::{Abort, Event, Events};
 use crate::train::log::Log;
 use crate::train::run::{CHECKPOINT_FILE, CURVES, LOG_FILE};
-use crate::train::run_folder::{as_read, differences};
+use crate::train::run_folder::differences;
 use crate::train::source::Source;
 use crate::train::{
-    Checkpoint, DataConfig, EventWriter, RunFolder, RunOptions, RunRecord, RunStart, Trainer, TrainingBase,
+    Checkpoint, DataConfig, EventWriter, RunFolder, RunOptions, RunRecord, RunStart, TrainConfig, Trainer, TrainingBase,
     data_hash,
 };
 use burn::tensor::Device;
@@ -70,8 +70,8 @@ fn go_on(options: &RunOptions<'_>, device: &Device, events: &mut impl Events, ab
     }
     let mut checkpoint = Checkpoint::read(&path)?;
     let config = config.clone().of_model(&checkpoint.model);
-    let there = serde_json::to_value(&checkpoint.config).map_err(Error::json(CHECKPOINT_FILE))?;
-    let differences = differences(&there, &as_read(&config)?, &FREE);
+    let tree = |config: &TrainConfig| serde_json::to_value(config).map_err(Error::json(CHECKPOINT_FILE));
+    let differences = differences(&tree(&checkpoint.config)?, &tree(&config)?, &FREE);
     if !differences.is_empty() {
         return Err(Error::DifferentRun { folder: output.display().to_string(), differences });
     }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::LoraConfig;
 use crate::train::TrainConfig;
+use proptest::prelude::*;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Config {
@@ -50,12 +51,31 @@ fn a_folder_says_what_ran() {
     assert_eq!(names, BTreeSet::from([CONFIG_FILE.into(), RECORD_FILE.into()]));
 }
 
+proptest! {
+    #[test]
+    fn numbers_come_back_to_the_last_digit(bits in any::<u64>(), rate in f64::MIN_POSITIVE..1.0, alpha in 0.0..1e3) {
+        let number = Some(f64::from_bits(bits)).filter(|number| number.is_finite()).unwrap_or(0.950_000_000_000_000_1);
+        let settings = TrainConfig { learning_rate: rate, weight_decay: number, ..TrainConfig::default() };
+        let lora = LoraConfig { alpha, ..LoraConfig::default() };
+        let settings = TrainConfig { lora: Some(lora), ..settings };
+        let text = serde_json::to_string(&settings).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<TrainConfig>(&text).unwrap(), &settings);
+        // As a record holds it, and as `config.toml` does.
+        let tree: Value = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(&tree, &serde_json::to_value(&settings).unwrap());
+        let table: toml::Table = to_toml(&settings).unwrap().parse().unwrap();
+        let there = [&table["learning_rate"], &table["weight_decay"], &table["lora"]["alpha"]];
+        let bits = [rate, number, alpha].map(f64::to_bits);
+        prop_assert_eq!(there.map(|value| value.as_float().unwrap().to_bits()), bits);
+    }
+}
+
 #[test]
-fn numbers_that_text_does_not_keep_are_no_difference() {
-    // serde_json reads this one's text as 0.95.
+fn a_run_with_numbers_of_seventeen_digits_goes_on() {
     let config = Config { clip: Some(0.950_000_000_000_000_1), ..config() };
     let temporary = tempfile::tempdir().unwrap();
     RunFolder::begin(temporary.path(), &config, start()).unwrap();
+    assert_eq!(RunRecord::read(temporary.path()).unwrap().config["clip"].as_f64(), config.clip);
     RunFolder::resume(temporary.path(), &config, start(), 0, &[]).unwrap();
 }
 
