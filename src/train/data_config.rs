@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// The data of a run: pairs from a manifest, annotated videos, or both, mixed as the paper does ([`TrainConfig::batch`] pairs
 /// and [`TrainConfig::scenes`] annotated clips a step). Without either, clips of the generated world, which alone have near
-/// misses ([`TrainConfig::near_misses`]) and single labels. Paths are relative to the folder that the program is started in.
+/// misses ([`TrainConfig::near_misses`]). Paths are relative to the folder that the program is started in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
