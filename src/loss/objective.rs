@@ -118,19 +118,19 @@ pub async fn objective(
 ) -> Result<Objective> {
     let annotated = scenes.map_or(0, |scenes| scenes.positives.len());
     let videos = embeds.videos.dims()[0];
-    let Some(count) = videos.checked_sub(annotated) else {
+    let Some(pairs) = videos.checked_sub(annotated) else {
         return Err(mismatch("annotated videos", videos, annotated));
     };
-    let contrastive = if count > 0 { contrastive_rounds(embeds, count, rounds, config.reduction)? } else { None };
+    let contrastive = if pairs > 0 { contrastive_rounds(embeds, pairs, rounds, config.reduction)? } else { None };
     let (mut triplets, mut order, mut scene, mut matches) = (None, None, None, Matches::new());
     if let Some(rows) = scenes.filter(|_| annotated > 0) {
-        let videos = embeds.videos.clone().narrow(0, count, annotated);
+        let videos = embeds.videos.clone().narrow(0, pairs, annotated);
         if config.text_branch {
             let (r, t) = text_branch(&videos, embeds, rows)?;
             (triplets, order) = (Some(r), Some(t));
         }
         if let (true, Some(tokens), Some(z_bar)) = (config.visual_branch, scene_tokens, &embeds.scene) {
-            let z_bar = z_bar.clone().narrow(0, count, annotated);
+            let z_bar = z_bar.clone().narrow(0, pairs, annotated);
             let (loss, found) = visual_branch(z_bar, tokens, embeds, rows, config).await?;
             (scene, matches) = (Some(loss), found);
         }
