@@ -56,12 +56,15 @@ macro_rules! named_enum {
     };
 }
 
+mod compact;
 mod dtype;
+mod internvideo2;
 mod lora;
 mod model;
 mod preprocess;
 
 pub use dtype::Dtype;
+pub use internvideo2::Internvideo2Config;
 pub use lora::{LoraConfig, LoraTowers};
 pub use model::{
     Activation, CaptionCleaning, ModelConfig, ModelType, SceneTokensConfig, SceneTokensVariant, TextConfig,

@@ -1,11 +1,13 @@
-//! Video-text models behind one face, [`VideoTextModel`]: ViCLIP (with or without scene-graph tokens), CLIP per
-//! frame, CLIP-ViP.
+//! Video-text models behind one face, [`VideoTextModel`]: ViCLIP and InternVideo2 (with or without scene-graph tokens),
+//! CLIP per frame, CLIP-ViP.
 
 mod adapters;
 pub mod clip;
 pub mod clip_vip;
 mod init;
+pub mod internvideo2;
 pub mod scene_tokens;
+mod staged;
 mod text_tower;
 pub mod viclip;
 
@@ -14,11 +16,13 @@ use crate::error::{Error, Result};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor};
 use clip::Clip;
+use internvideo2::Internvideo2;
 use scene_tokens::SceneTokens;
 use viclip::Viclip;
 
 pub use crate::nn::unit;
 pub use adapters::{AdaptableLinear, Tower, is_adapter_key, is_scene_key, is_temperature_key};
+pub use staged::{StagedVideo, TokenLayout};
 pub use text_tower::{TextTower, causal_mask};
 
 /// A video encoder and a text encoder with a joint space. The path of a parameter (enum variants left out, see
@@ -31,6 +35,8 @@ pub enum VideoTextModel {
     Viclip(Viclip),
     /// Frame by frame, averaged; with proxy tokens (CLIP-ViP), one sequence for a video.
     Clip(Clip),
+    /// Joint space-time attention, all tokens pooled.
+    Internvideo2(Internvideo2),
 }
 
 /// What [`VideoTextModel::encode_video`] should do beside the embedding.
@@ -43,7 +49,7 @@ pub struct VideoOptions {
     /// Leave the SG tokens out although the model has them.
     pub without_scene_tokens: bool,
     /// Training mask (models.md 1.3, step 4): only these patch tokens of each video enter the encoder. `[batch, kept]`,
-    /// index = frame * patches + patch. SG tokens are made from all patches. ViCLIP only.
+    /// index = frame * patches + patch. SG tokens are made from all patches. Not for CLIP.
     pub keep: Option<Tensor<2, Int>>,
 }
 
@@ -52,7 +58,7 @@ pub struct VideoOptions {
 pub struct VideoEncoding {
     /// `[batch, embed_dim]`, not normalised.
     pub embed: Tensor<2>,
-    /// Outputs at the SG positions after `ln_post` (z_bar): `[batch, frames, S, width]`. None without SG tokens.
+    /// Outputs at the SG positions (z_bar), of ViCLIP after `ln_post`: `[batch, frames, S, width]`. None without SG tokens.
     pub scene: Option<Tensor<4>>,
     /// On request.
     pub attention: Option<AttentionShares>,
@@ -95,6 +101,7 @@ impl VideoTextModel {
         match config.model_type {
             ModelType::Viclip => Self::Viclip(Viclip::empty(config, device)),
             ModelType::Clip | ModelType::ClipVip => Self::Clip(Clip::empty(config, device)),
+            ModelType::Internvideo2 => Self::Internvideo2(Internvideo2::empty(config, device)),
         }
     }
 
@@ -106,12 +113,12 @@ impl VideoTextModel {
     }
 
     /// Gives a loaded plain model SG tokens: attentions, tokens and box heads drawn from `seed`, class heads equal to
-    /// the encoder's projection (choice 7 of models.md 5.7).
+    /// the encoder's projection, of InternVideo2, which has none of that shape, drawn too (choice 7 of models.md 5.7).
     ///
     /// # Errors
     /// [`Error::InvalidConfig`] when the variant or the model is one without SG tokens.
     pub fn with_scene_tokens(self, scene: &SceneTokensConfig, seed: u64) -> Result<Self> {
-        self.put_scene_tokens(scene, |config, proj| init::draw_scene_tokens(config, proj, seed))
+        self.put_scene_tokens(scene, |config, proj, device| init::draw_scene_tokens(config, proj, seed, device))
     }
 
     /// As [`VideoTextModel::with_scene_tokens`], with parameters that are to be filled from a file.
@@ -119,27 +126,34 @@ impl VideoTextModel {
     /// # Errors
     /// As there.
     pub fn with_empty_scene_tokens(self, scene: &SceneTokensConfig) -> Result<Self> {
-        self.put_scene_tokens(scene, |config, proj| Some(SceneTokens::empty(config, &proj.lazy_device())))
+        self.put_scene_tokens(scene, |config, _, device| SceneTokens::empty(config, device))
     }
 
     fn put_scene_tokens(
         self,
         scene: &SceneTokensConfig,
-        make: impl FnOnce(&ModelConfig, &Param<Tensor<2>>) -> Option<SceneTokens>,
+        make: impl FnOnce(&ModelConfig, Option<&Param<Tensor<2>>>, &Device) -> SceneTokens,
     ) -> Result<Self> {
         let mut config = self.config().clone();
         config.scene_tokens = scene.clone();
         config.validate()?;
         match self {
             Self::Viclip(mut model) if scene.variant != SceneTokensVariant::None => {
-                model.sg = make(&config, &model.vision_encoder.proj);
+                let device = model.temp.lazy_device();
+                model.sg = Some(make(&config, Some(&model.vision_encoder.proj), &device));
                 model.set_config(config);
                 Ok(Self::Viclip(model))
+            }
+            Self::Internvideo2(mut model) if scene.variant != SceneTokensVariant::None => {
+                let device = model.temp.lazy_device();
+                model.sg = Some(make(&config, None, &device));
+                model.set_config(config);
+                Ok(Self::Internvideo2(model))
             }
             _ => Err(Error::InvalidConfig {
                 field: "scene_tokens.variant",
                 value: scene.variant.to_string(),
-                expected: "literal or block, for a ViCLIP model".to_owned(),
+                expected: "literal or block, for a ViCLIP or InternVideo2 model".to_owned(),
             }),
         }
     }
@@ -150,6 +164,7 @@ impl VideoTextModel {
         match self {
             Self::Viclip(model) => model.config(),
             Self::Clip(model) => model.config(),
+            Self::Internvideo2(model) => model.config(),
         }
     }
 
@@ -159,6 +174,17 @@ impl VideoTextModel {
         match self {
             Self::Viclip(model) => model.sg.as_ref(),
             Self::Clip(_) => None,
+            Self::Internvideo2(model) => model.sg.as_ref(),
+        }
+    }
+
+    /// The video encoder in steps; CLIP's, which sees single frames, has none.
+    #[must_use]
+    pub fn staged(&self) -> Option<&dyn StagedVideo> {
+        match self {
+            Self::Viclip(model) => Some(model),
+            Self::Clip(_) => None,
+            Self::Internvideo2(model) => Some(model),
         }
     }
 
@@ -169,13 +195,14 @@ impl VideoTextModel {
     /// that the model has no positions for.
     pub fn encode_video(&self, pixels: Tensor<5>, options: &VideoOptions) -> Result<VideoEncoding> {
         match self {
-            Self::Viclip(model) => model.encode_video(pixels, options),
+            Self::Viclip(model) => staged::encode(model, pixels, options),
             Self::Clip(model) => model.encode_video(pixels, options),
+            Self::Internvideo2(model) => staged::encode(model, pixels, options),
         }
     }
 
     /// Embeds captions: `ids` `[batch, context_length]` to `[batch, embed_dim]`, not normalised. The output is taken at
-    /// the first position of the largest id (end of text).
+    /// the first position of the largest id (end of text), of InternVideo2 at the first position.
     ///
     /// # Errors
     /// [`Error::ShapeMismatch`] when there are more positions than the model has.
@@ -183,24 +210,21 @@ impl VideoTextModel {
         match self {
             Self::Viclip(model) => model.text_encoder.tower().encode(ids),
             Self::Clip(model) => model.text_tower().encode(ids),
+            Self::Internvideo2(model) => model.encode_text(ids),
         }
     }
 
-    /// The text encoder's parts, for callers that walk its blocks themselves.
-    #[must_use]
-    pub fn text_tower(&self) -> TextTower<'_> {
-        match self {
-            Self::Viclip(model) => model.text_encoder.tower(),
-            Self::Clip(model) => model.text_tower(),
-        }
-    }
-
-    /// tau, `[1]`: logits are `cosine / tau`. ViCLIP: `temp`, at least 0.01. CLIP: `exp(-logit_scale)`.
+    /// tau, `[1]`: logits are `cosine / tau`. ViCLIP: `temp`, at least 0.01. InternVideo2: `temp` from 0.001 to 0.5. CLIP:
+    /// `exp(-logit_scale)`.
     #[must_use]
     pub fn temperature(&self) -> Tensor<1> {
         match self {
             Self::Viclip(model) => model.temp.val().clamp_min(viclip::MIN_TEMPERATURE),
             Self::Clip(model) => (-model.logit_scale.val()).exp(),
+            Self::Internvideo2(model) => {
+                let bounds = internvideo2::TEMPERATURES;
+                model.temp.val().clamp(*bounds.start(), *bounds.end())
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ mod attention;
 mod block;
 mod embedding;
 mod host;
+mod interpolate;
 mod linear;
 mod lora;
 mod mlp;
@@ -12,12 +13,15 @@ mod norm;
 mod param;
 mod seed;
 
-pub use attention::{Attention, FULLY_MASKED, attend, attend_in_blocks, attention_of_first_query, project};
-pub use block::{LinearSlot, ResidualAttentionBlock, Transformer};
-pub use embedding::{PatchConv, TokenEmbedding, TubeletConv};
-pub use linear::{Linear, adapted, affine};
+pub use attention::{
+    Attention, FULLY_MASKED, attend, attend_in_blocks, attention_of_first_query, join_heads, project, split_heads,
+};
+pub use block::{Adaptable, LinearSlot, ResidualAttentionBlock, Transformer};
+pub use embedding::{BiasedTubeletConv, PatchConv, TokenEmbedding, TubeletConv};
+pub use interpolate::{cubic_weights, linear_weights};
+pub use linear::{Linear, Projection, adapted, affine};
 pub use lora::Lora;
 pub use mlp::{Mlp, activate};
-pub use norm::{LayerNorm, unit};
+pub use norm::{LayerNorm, RmsNorm, unit};
 pub use param::{ParamPath, lazy, train_only, trainable};
 pub use seed::{mix, uniforms};

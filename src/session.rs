@@ -23,7 +23,7 @@ crate::source::native_only! {
 
     pub use convert::{convert_checkpoint, verify_folder};
     pub use explain_write::write_explanation;
-    pub use merge::{MergeOptions, merge_adapters};
+    pub use merge::{MergeOptions, convert_with_adapters, merge_adapters};
 }
 
 pub use adapters::Pairing;
@@ -86,11 +86,7 @@ impl Session {
         let has_tokenizer = folder.files().has(TOKENIZER_FILE).await?;
         let tokenizer_json = if has_tokenizer { Some(folder.tokenizer_json().await?) } else { None };
         let text = &config.text;
-        let read = |json: &String| {
-            let tokenizer = Tokenizer::from_json(json.as_bytes(), TOKENIZER_FILE, text.cleaning, text.context_length)?;
-            tokenizer.check_fits(text.vocab_size, TOKENIZER_FILE)?;
-            Ok(tokenizer)
-        };
+        let read = |json: &String| Tokenizer::of_model(json, TOKENIZER_FILE, text);
         let tokenizer = tokenizer_json.as_ref().map(read).transpose()?;
         let tensors = folder.load(device.device(), events, abort).await?;
         let empty = VideoTextModel::empty(config, device.device());
@@ -130,7 +126,7 @@ impl Session {
         Error::MissingFile {
             folder: self.name.clone(),
             file: TOKENIZER_FILE.to_owned(),
-            advice: "captions cannot be read without; `sgcr convert --tokenizer` makes one from CLIP's merges"
+            advice: "captions cannot be read without; `sgcr convert --tokenizer` makes one from CLIP's merges or BERT's vocab.txt"
                 .to_owned(),
         }
     }

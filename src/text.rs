@@ -1,6 +1,7 @@
 //! Captions on their way to the text encoder: cleaning (what OpenAI's CLIP does before its tokenizer, and what the
 //! published evaluations do before that) and tokenizers (any Hugging Face `tokenizer.json`).
 
+mod bert_vocabulary;
 mod clean;
 mod clip_vocabulary;
 mod ftfy;

@@ -6,6 +6,9 @@ mod config;
 mod data_config;
 mod gradients;
 mod inputs;
+#[cfg(test)]
+#[path = "train/tests/internvideo2.rs"]
+mod internvideo2_tests;
 mod loss_parts;
 mod mask;
 mod optimizer;

@@ -11,6 +11,7 @@ mod fingerprint;
 mod folder;
 mod index;
 mod infer;
+mod internvideo2;
 mod layout;
 pub mod module;
 mod names;
@@ -31,7 +32,9 @@ crate::source::native_only! {
     mod write;
 
     pub use checkpoint::Checkpoint;
-    pub use convert::{ConvertOptions, ConvertReport, TokenizerFile, convert, find_config, find_tokenizer};
+    pub use convert::{
+        ConvertOptions, ConvertReport, TokenizerFile, check_output, convert, find_config, find_tokenizer,
+    };
     pub use inspect::{AdapterReport, FileReport, PairReport, InspectReport, TensorReport, inspect};
     pub use write::{ModelWriter, SHARD_BYTES, WriteReport};
     pub(crate) use pickle::{Op as PickleOp, Opcodes as PickleOpcodes, little_endian};

@@ -4,6 +4,8 @@
 
 #[path = "cli/explain.rs"]
 mod explain;
+#[path = "cli/internvideo2.rs"]
+mod internvideo2;
 #[path = "cli/search.rs"]
 mod search;
 #[path = "cli/train.rs"]
@@ -167,6 +169,19 @@ fn adapters_are_put_on_mixed_merged_and_listed() {
     );
     succeed(&["--quiet", "inspect", text(&merged), "--verify"]);
     assert!(fail(&merge).contains("not empty"));
+    // The same from the checkpoint in one go.
+    let files =
+        ["viclip_tiny/checkpoint.pth", "viclip_tiny/config.json", "clip_tokenizer/bpe_simple_vocab_16e6.txt.gz"];
+    let [checkpoint, config, merges] = files.map(fixture);
+    let (given, at_once) =
+        (["--checkpoint", text(&checkpoint), "--config", text(&config)], folder.path().join("deep/at_once"));
+    let convert = [&["--quiet", "convert", "--tokenizer", text(&merges), "--lora", &ours][..], &given].concat();
+    succeed(&[&convert[..], &["--output", text(&at_once)]].concat());
+    for file in ["config.json", "tokenizer.json", "model.safetensors", "reference.safetensors"] {
+        assert!(std::fs::read(at_once.join(file)).unwrap() == std::fs::read(merged.join(file)).unwrap(), "{file}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path().join("deep")).unwrap().count(), 1, "the step between is taken away");
+    assert!(fail(&[&convert[..], &["--output", text(&at_once)]].concat()).contains("not empty"));
     assert!(fail(&["convert", "--model", base, "--lora", &ours, "--output", base, "--overwrite"]).contains("itself"));
 
     // The merged model is another base than the one that `ours` was made for.

@@ -1,6 +1,8 @@
 //! Our models against outputs of the original code (tests/fixtures; tolerances from each fixture's README).
 #![allow(clippy::unwrap_used)]
 
+#[path = "parity/internvideo2.rs"]
+mod internvideo2;
 #[path = "parity/overfit.rs"]
 mod overfit;
 mod peft;
@@ -14,7 +16,7 @@ use sgcr::error::Error;
 use sgcr::eval::{Choice, SceneLabels, SceneReader};
 use sgcr::event::{Abort, Silent};
 use sgcr::model::viclip::Viclip;
-use sgcr::model::{VideoOptions, VideoTextModel, cosines, unit};
+use sgcr::model::{StagedVideo as _, VideoOptions, VideoTextModel, cosines, unit};
 use sgcr::platform::{ComputeDevice, block_on};
 use sgcr::session::Session;
 use sgcr::source::DiskFolder;

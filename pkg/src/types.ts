@@ -125,7 +125,7 @@ export interface EngineInfo {
   readonly deviceDescription: string;
   /** Largest difference of the start-up self-test; 0 on the CPU, which is what others are compared with. */
   readonly selfTestDifference: number;
-  /** Encoder pair: "viclip", "clip" or "clip-vip". */
+  /** Encoder pair: "viclip", "clip", "clip-vip" or "internvideo2". */
   readonly modelType: string;
   /** Length of an embedding. */
   readonly embedDim: number;

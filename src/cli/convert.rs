@@ -3,21 +3,25 @@
 use super::input::AdapterArgs;
 use super::{Context, output};
 use crate::config::Dtype;
-use crate::session::{MergeOptions, convert_checkpoint, merge_adapters};
+use crate::session::{MergeOptions, convert_checkpoint, convert_with_adapters, merge_adapters};
 use crate::weights::{ConvertOptions, ConvertReport, StoredType};
 use std::path::{Path, PathBuf};
 
+/// Names of left out tensors that are printed; InternVideo2's checkpoint has hundreds.
+const LEFT_OUT_SHOWN: usize = 8;
+
 /// Makes a model folder (config.json, safetensors shards with hashes, tokenizer.json, preprocessor_config.json) of a
-/// published checkpoint, or of a model folder with adapters merged into its weights.
+/// published checkpoint or of a model folder, with adapters merged into its weights if any are named.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sgcr convert --checkpoint ViClip-InternVid-10M-FLT.pth --tokenizer bpe_simple_vocab_16e6.txt.gz --output models/viclip-b16
   sgcr convert --checkpoint negclip.pth --tokenizer bpe_simple_vocab_16e6.txt.gz --output models/negclip --dtype f16
   sgcr convert --checkpoint ViT-B-32.pt --tokenizer bpe_simple_vocab_16e6.txt.gz --output models/clip-b32
+  sgcr convert --checkpoint InternVideo2-stage2_1b-224p-f4.pt --tokenizer vocab.txt --output models/internvideo2-1b
   sgcr convert --model models/viclip-b16 --lora adapters/kitchen --output models/kitchen
 
-Reads ViCLIP .pth and .safetensors, OpenAI's own CLIP files (TorchScript archives), and CLIP state dicts in OpenAI's names
-(NegCLIP, open_clip). Nothing in a pickle or archive is executed. Without
+Reads ViCLIP .pth and .safetensors, InternVideo2's stage 2, OpenAI's own CLIP files (TorchScript archives), and CLIP state
+dicts in OpenAI's names (NegCLIP, open_clip). Nothing in a pickle or archive is executed. Without
 --config the architecture is read off the tensors' shapes (64 numbers a head, as all published files have).")]
 pub struct ConvertArgs {
     /// The checkpoint: .safetensors, .pth, .pt or .bin
@@ -26,7 +30,7 @@ pub struct ConvertArgs {
     /// Its config.json [default: the one beside it, or the tensors' shapes]
     #[arg(long)]
     config: Option<PathBuf>,
-    /// tokenizer.json, or CLIP's merges bpe_simple_vocab_16e6.txt[.gz] [default: the one beside the checkpoint]
+    /// tokenizer.json, CLIP's merges bpe_simple_vocab_16e6.txt[.gz] or BERT's vocab.txt [default: the one beside the checkpoint]
     #[arg(long)]
     tokenizer: Option<PathBuf>,
     /// Files with tensors the checkpoint lacks (scene-graph parameters `sg.*`)
@@ -68,7 +72,6 @@ pub fn run(args: &ConvertArgs, context: &Context) -> anyhow::Result<()> {
 }
 
 fn convert(args: &ConvertArgs, checkpoint: &Path, context: &Context) -> anyhow::Result<ConvertReport> {
-    anyhow::ensure!(args.adapters.lora.is_empty(), "--lora goes with a --model folder; convert the checkpoint first");
     let options = ConvertOptions {
         config: args.config.clone(),
         parts: args.parts.clone(),
@@ -76,27 +79,35 @@ fn convert(args: &ConvertArgs, checkpoint: &Path, context: &Context) -> anyhow::
         overwrite: args.overwrite,
         ..ConvertOptions::new(checkpoint, &args.output)
     };
-    let mut bars = context.bars();
-    let report = convert_checkpoint(options, args.tokenizer.as_deref(), args.no_reference, &mut bars, &context.abort)?;
+    let (tokenizer, mut bars) = (args.tokenizer.as_deref(), context.bars());
+    let report = if args.adapters.lora.is_empty() {
+        convert_checkpoint(options, tokenizer, args.no_reference, &mut bars, &context.abort)?
+    } else {
+        // Where the model is, the conversion tells.
+        let merge = merge_options(args, PathBuf::new());
+        convert_with_adapters(options, tokenizer, merge, &mut bars, &context.abort)?
+    };
     bars.finish();
     Ok(report)
 }
 
 fn merge(args: &ConvertArgs, model: &Path, context: &Context) -> anyhow::Result<ConvertReport> {
-    let adapters = args.adapters.lora.iter().map(|adapter| (adapter.folder.clone(), adapter.weight)).collect();
-    let options = MergeOptions {
-        model: model.to_owned(),
-        adapters,
+    let mut bars = context.bars();
+    let report = merge_adapters(&merge_options(args, model.to_owned()), &mut bars, &context.abort)?;
+    bars.finish();
+    Ok(report)
+}
+
+fn merge_options(args: &ConvertArgs, model: PathBuf) -> MergeOptions {
+    MergeOptions {
+        model,
+        adapters: args.adapters.lora.iter().map(|adapter| (adapter.folder.clone(), adapter.weight)).collect(),
         pairing: args.adapters.pairing(),
         output: args.output.clone(),
         stored_type: stored_type(args.dtype),
         overwrite: args.overwrite,
         skip_reference: args.no_reference,
-    };
-    let mut bars = context.bars();
-    let report = merge_adapters(&options, &mut bars, &context.abort)?;
-    bars.finish();
-    Ok(report)
+    }
 }
 
 const fn stored_type(dtype: Dtype) -> StoredType {
@@ -116,7 +127,10 @@ fn print(report: &ConvertReport) -> anyhow::Result<()> {
         report.config.model_type, report.config_source
     ))?;
     if !report.left_out.is_empty() {
-        output::note(&format!("left out (no part of the model): {}", report.left_out.join(", ")));
+        let (shown, more) = report.left_out.split_at(report.left_out.len().min(LEFT_OUT_SHOWN));
+        let more =
+            if more.is_empty() { String::new() } else { format!(" and {} more (--json names them)", more.len()) };
+        output::note(&format!("left out (no part of the model): {}{more}", shown.join(", ")));
     }
     Ok(())
 }

@@ -206,7 +206,7 @@ fn task(args: &TaskArgs, task: Task, context: &Context) -> anyhow::Result<()> {
         anyhow::ensure!(args.videos.is_some(), "no videos; name their folder with --videos");
     }
     let session = open(args, context)?;
-    let is_viclip = session.config().model_type == ModelType::Viclip;
+    let cleans = session.config().model_type.cleans_captions();
     let is_image_model = session.config().model_type == ModelType::Clip;
     let preprocess = args.clip.options().apply(&defaults(session.preprocess(), task, is_image_model))?;
     let request = Request {
@@ -220,7 +220,7 @@ fn task(args: &TaskArgs, task: Task, context: &Context) -> anyhow::Result<()> {
         shard: args.shard,
         preprocess,
         sampling_seed: args.clip.sampling_seed,
-        pre_text: args.pre_text.unwrap_or(is_viclip && task != Task::World),
+        pre_text: args.pre_text.unwrap_or(cleans && task != Task::World),
         model: identity(args, &session)?,
         decoders: args.decoders,
         overwrite: args.overwrite,

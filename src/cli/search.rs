@@ -4,7 +4,6 @@ use super::cuts::{CutArgs, clock};
 use super::input::{AdapterArgs, ClipArgs, ModelArgs};
 use super::score::captions;
 use super::{CheckFailed, Context, output};
-use crate::config::ModelType;
 use crate::eval::Hit;
 use crate::eval::library::{ClipRule, Library, LibraryRequest, SkippedVideo, open_library};
 use crate::platform::block_on;
@@ -60,7 +59,7 @@ pub struct SearchArgs {
     adapters: AdapterArgs,
     #[command(flatten)]
     clip: ClipArgs,
-    /// Whether texts are cleaned as the published evaluations of ViCLIP do [default: true for ViCLIP]
+    /// Whether texts are cleaned as the published evaluations of ViCLIP do [default: true for ViCLIP and InternVideo2]
     #[arg(long, value_name = "BOOL")]
     pre_text: Option<bool>,
     /// Threads that decode ahead
@@ -151,7 +150,7 @@ fn queries(
     texts: Vec<String>,
     context: &Context,
 ) -> anyhow::Result<Vec<Query>> {
-    let clean = args.pre_text.unwrap_or(session.config().model_type == ModelType::Viclip);
+    let clean = args.pre_text.unwrap_or(session.config().model_type.cleans_captions());
     let seen: Vec<String> = texts.iter().map(|text| if clean { pre_text(text, None) } else { text.clone() }).collect();
     let embeds = block_on(session.encode_text(&seen, &mut context.bars(), &context.abort))?;
     let hits = |embed: &Vec<f32>| library.index.search(embed, args.top, args.overlapping);

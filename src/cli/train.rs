@@ -3,11 +3,12 @@
 use super::settings_file::{self, Format, Settings};
 use super::train_data::{DataFlags, word};
 use super::{Context, output};
+use crate::config::ModelType;
 use crate::platform::{ComputeDevice, DeviceName, block_on};
 use crate::train::{RunOptions, TrainConfig, WriteErrors, preset, run as train};
 use std::path::PathBuf;
 
-/// Trains a fresh small ViCLIP or a model that is there, and writes a model folder.
+/// Trains a fresh small ViCLIP (or InternVideo2) or a model that is there, and writes a model folder.
 ///
 /// Clips come from the generated world, or from your own data: --manifest names video-caption pairs, --annotations a folder
 /// in VidVRD's or VidOR's layout. Captions alone teach unless --scenes asks for annotated clips, whose scene graphs teach
@@ -69,6 +70,9 @@ macro_rules! settings {
 }
 
 settings! {
+    /// Encoder pair of a fresh model: viclip, internvideo2 [default: viclip]
+    #[arg(value_parser = word::<ModelType>)]
+    model_type: ModelType,
     /// Side of the square frames in pixels
     image_size: usize,
     /// Side of a patch in pixels

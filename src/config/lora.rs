@@ -87,7 +87,8 @@ impl LoraConfig {
     #[must_use]
     pub fn names(target: &str, path: &str) -> bool {
         let ends = |path: &str| path.strip_suffix(target).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-        let attention = ["in_proj", "out_proj"].iter().find_map(|name| path.strip_suffix(name)?.strip_suffix('.'));
+        let projections = ["in_proj", "out_proj", "qkv", "proj"];
+        let attention = projections.iter().find_map(|name| path.strip_suffix(name)?.strip_suffix('.'));
         ends(path) || attention.is_some_and(ends)
     }
 }
@@ -106,6 +107,9 @@ mod tests {
             assert!(!LoraConfig::names(target, path), "{target}");
         }
         assert!(LoraConfig::names("attn", "x.attn.out_proj") && !LoraConfig::names("attn", "x.attn.c_proj"));
+        // InternVideo2's.
+        assert!(LoraConfig::names("attn", "x.attn.qkv") && LoraConfig::names("attn", "x.attn.proj"));
+        assert!(LoraConfig::names("attn.proj", "x.attn.proj") && !LoraConfig::names("proj", "x.attn.out_proj"));
     }
 
     #[test]

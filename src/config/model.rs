@@ -1,5 +1,7 @@
 //! Architecture of a video-text model (`config.json`).
 
+use super::Internvideo2Config;
+use super::compact::CompactConfig;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,16 @@ named_enum! {
         Clip = "clip",
         /// CLIP-ViP: CLIP whose frames share proxy tokens (models.md 3).
         ClipVip = "clip-vip",
+        /// InternVideo2 stage 2: attention pooling over a video encoder, and BERT (models.md 2).
+        Internvideo2 = "internvideo2",
+    }
+}
+
+impl ModelType {
+    /// Whether its published evaluations clean captions before the tokenizer does (`text::pre_text`; models.md 1.8, 2.3).
+    #[must_use]
+    pub const fn cleans_captions(self) -> bool {
+        matches!(self, Self::Viclip | Self::Internvideo2)
     }
 }
 
@@ -46,6 +58,8 @@ named_enum! {
         Clip = "clip",
         /// Lower case and single spaces.
         Plain = "plain",
+        /// Nothing but the ends trimmed: what BERT's tokenizers do is in their own file.
+        None = "none",
     }
 }
 
@@ -63,11 +77,21 @@ pub struct SceneTokensConfig {
     pub per_frame: bool,
     /// At the first frame, let the temporal attention see the frame itself instead of passing through.
     pub first_frame_attends: bool,
+    /// Whether InternVideo2's attention pooling reads the SG tokens too (choice 19). Written only where it does not.
+    #[serde(skip_serializing_if = "is_true")]
+    pub pooled: bool,
 }
 
 impl Default for SceneTokensConfig {
     fn default() -> Self {
-        Self { variant: SceneTokensVariant::None, tokens: 12, heads: 12, per_frame: false, first_frame_attends: false }
+        Self {
+            variant: SceneTokensVariant::None,
+            tokens: 12,
+            heads: 12,
+            per_frame: false,
+            first_frame_attends: false,
+            pooled: true,
+        }
     }
 }
 
@@ -85,7 +109,7 @@ pub struct VisionConfig {
     pub layers: usize,
     /// Attention heads.
     pub heads: usize,
-    /// Frames T: rows of the temporal embedding (ViCLIP, CLIP-ViP), frames to sample (CLIP).
+    /// Frames T: rows of the temporal embedding (ViCLIP, CLIP-ViP), frames to sample (CLIP, InternVideo2).
     pub frames: usize,
     /// Proxy tokens that all frames share beside CLS: CLIP-ViP's, 3 as published; 0 for every other model.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -95,6 +119,15 @@ pub struct VisionConfig {
 #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
 const fn is_zero(number: &usize) -> bool {
     *number == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+const fn is_true(setting: &bool) -> bool {
+    *setting
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl VisionConfig {
@@ -110,15 +143,19 @@ impl VisionConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextConfig {
-    /// Positions (L): 32 for ViCLIP, 77 for CLIP.
+    /// Ids of a caption (L): 32 for ViCLIP, 77 for CLIP, 40 for InternVideo2.
     pub context_length: usize,
     /// What is done to a caption before the tokenizer sees it.
     pub cleaning: CaptionCleaning,
+    /// Whether a caption's ids end with the end token, where the encoder reads them; InternVideo2's do not, it reads at the
+    /// start token. Written only where they do not.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub end_token: bool,
     /// Rows of the token embedding.
     pub vocab_size: usize,
     /// Width.
     pub width: usize,
-    /// Transformer blocks.
+    /// Transformer blocks; of InternVideo2 those that embed a caption, not those that match it with a video.
     pub layers: usize,
     /// Attention heads.
     pub heads: usize,
@@ -132,9 +169,9 @@ pub struct ModelConfig {
     pub model_type: ModelType,
     /// Joint dimension d.
     pub embed_dim: usize,
-    /// Activation of every MLP.
+    /// Activation of every MLP; of InternVideo2 the video encoder's (BERT's is always exact GELU).
     pub activation: Activation,
-    /// Epsilon of every LayerNorm.
+    /// Epsilon of every LayerNorm; of InternVideo2 attention pooling's.
     pub layer_norm_eps: f64,
     /// Video encoder.
     pub vision: VisionConfig,
@@ -143,29 +180,9 @@ pub struct ModelConfig {
     /// Scene-graph tokens.
     #[serde(default)]
     pub scene_tokens: SceneTokensConfig,
-}
-
-/// The compact layout that reference scripts write: `res`, `patch`, `vw` (vision width), `vl`, `vh`, `frames`, `embed`,
-/// `ctx`, `vocab`, `tw` (text width), `tl`, `th`; CLIP has no `frames` and may leave out `vh`.
-#[derive(Deserialize)]
-struct CompactConfig {
-    res: usize,
-    patch: usize,
-    vw: usize,
-    vl: usize,
-    vh: Option<usize>,
-    frames: Option<usize>,
-    embed: usize,
-    ctx: usize,
-    vocab: usize,
-    tw: usize,
-    tl: usize,
-    th: usize,
-    #[serde(rename = "S")]
-    scene_tokens: Option<usize>,
-    sg_heads: Option<usize>,
-    sg_block: Option<SceneTokensVariant>,
-    per_frame: Option<bool>,
+    /// Extents of InternVideo2; none for every other model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub internvideo2: Option<Internvideo2Config>,
 }
 
 /// Hugging Face's ViCLIP repositories say only `{"size": "b" | "l"}`.
@@ -199,13 +216,56 @@ impl ModelConfig {
             text: TextConfig {
                 context_length: 32,
                 cleaning: CaptionCleaning::Clip,
+                end_token: true,
                 vocab_size: 49408,
                 width: text.0,
                 layers: text.1,
                 heads: text.2,
             },
             scene_tokens: SceneTokensConfig::default(),
+            internvideo2: None,
         }
+    }
+
+    /// InternVideo2-1B, stage 2, 4 frames, as published (models.md 2).
+    #[must_use]
+    pub fn internvideo2_1b() -> Self {
+        let vision = VisionConfig {
+            image_size: 224,
+            patch_size: 14,
+            width: 1408,
+            layers: 40,
+            heads: 16,
+            frames: 4,
+            proxy_tokens: 0,
+        };
+        let text = TextConfig {
+            context_length: 40,
+            cleaning: CaptionCleaning::None,
+            end_token: false,
+            vocab_size: 30_522,
+            width: 1024,
+            layers: 19,
+            heads: 16,
+        };
+        let own =
+            Internvideo2Config { pooled_width: 768, text_positions: 512, ..Internvideo2Config::of(&vision, &text) };
+        Self {
+            model_type: ModelType::Internvideo2,
+            embed_dim: 512,
+            activation: Activation::GeluTanh,
+            layer_norm_eps: 1e-5,
+            vision,
+            text,
+            scene_tokens: SceneTokensConfig::default(),
+            internvideo2: Some(own),
+        }
+    }
+
+    /// Width inside the video encoder's MLPs.
+    #[must_use]
+    pub fn vision_hidden(&self) -> usize {
+        self.internvideo2.as_ref().map_or(4 * self.vision.width, |own| own.vision_hidden)
     }
 
     /// Reads any of the three layouts: ours, the compact one of reference scripts, Hugging Face's `{"size": "b"}`.
@@ -219,7 +279,9 @@ impl ModelConfig {
         let config = if value.get("vision").is_some() || value.get("model_type").is_some() {
             serde_json::from_str(text).map_err(Error::json(file))?
         } else if value.get("vw").is_some() {
-            Self::from_compact(serde_json::from_str(text).map_err(Error::json(file))?)
+            let compact: CompactConfig = serde_json::from_str(text).map_err(Error::json(file))?;
+            let own = value.get("fusion").map(|_| serde_json::from_str(text).map_err(Error::json(file)));
+            compact.into_config(own.transpose()?, file)?
         } else if value.get("size").is_some() {
             let hub: HubConfig = serde_json::from_str(text).map_err(Error::json(file))?;
             match hub.size.as_str() {
@@ -233,40 +295,6 @@ impl ModelConfig {
         };
         config.validate()?;
         Ok(config)
-    }
-
-    fn from_compact(compact: CompactConfig) -> Self {
-        let heads = compact.vh.unwrap_or(compact.vw / 64);
-        Self {
-            model_type: if compact.frames.is_some() { ModelType::Viclip } else { ModelType::Clip },
-            embed_dim: compact.embed,
-            activation: Activation::QuickGelu,
-            layer_norm_eps: 1e-5,
-            vision: VisionConfig {
-                image_size: compact.res,
-                patch_size: compact.patch,
-                width: compact.vw,
-                layers: compact.vl,
-                heads,
-                frames: compact.frames.unwrap_or(8),
-                proxy_tokens: 0,
-            },
-            text: TextConfig {
-                context_length: compact.ctx,
-                cleaning: CaptionCleaning::Clip,
-                vocab_size: compact.vocab,
-                width: compact.tw,
-                layers: compact.tl,
-                heads: compact.th,
-            },
-            scene_tokens: SceneTokensConfig {
-                variant: compact.sg_block.unwrap_or(SceneTokensVariant::None),
-                tokens: compact.scene_tokens.unwrap_or(12),
-                heads: compact.sg_heads.unwrap_or(heads),
-                per_frame: compact.per_frame.unwrap_or(false),
-                first_frame_attends: false,
-            },
-        }
     }
 
     /// Checks that the numbers fit together.
@@ -309,7 +337,45 @@ impl ModelConfig {
             let expected = "from 1 to 4096 for model_type \"clip-vip\", 0 (or left out) for every other".to_owned();
             return Err(invalid("vision.proxy_tokens", proxies, expected));
         }
+        self.validate_internvideo2()?;
         self.validate_scene_tokens()
+    }
+
+    fn validate_internvideo2(&self) -> Result<()> {
+        let own = match (&self.internvideo2, self.model_type) {
+            (Some(own), ModelType::Internvideo2) => own,
+            (None, ModelType::Internvideo2) => {
+                let expected = "an object with its extents, for model_type \"internvideo2\"".to_owned();
+                return Err(invalid("internvideo2", "nothing", expected));
+            }
+            (Some(_), other) => {
+                let expected = format!("left out for model_type \"{other}\"");
+                return Err(invalid("internvideo2", "an object", expected));
+            }
+            (None, _) if !self.text.end_token => {
+                let expected = "true (or left out): this model reads a caption where it ends".to_owned();
+                return Err(invalid("text.end_token", "false", expected));
+            }
+            (None, _) => return Ok(()),
+        };
+        for (field, value) in [
+            ("internvideo2.vision_hidden", own.vision_hidden),
+            ("internvideo2.pooled_width", own.pooled_width),
+            ("internvideo2.pooling_heads", own.pooling_heads),
+            ("internvideo2.position_frames", own.position_frames),
+            ("internvideo2.position_grid", own.position_grid),
+            ("internvideo2.text_hidden", own.text_hidden),
+            ("internvideo2.text_positions", own.text_positions),
+        ] {
+            if value == 0 || value > 1 << 24 {
+                return Err(invalid(field, value, "a whole number from 1 to 16777216".to_owned()));
+            }
+        }
+        if self.text.context_length > own.text_positions {
+            let expected = format!("at most internvideo2.text_positions = {}", own.text_positions);
+            return Err(invalid("text.context_length", self.text.context_length, expected));
+        }
+        divides("vision.width", self.vision.width, "internvideo2.pooling_heads", own.pooling_heads)
     }
 
     fn validate_scene_tokens(&self) -> Result<()> {
@@ -317,9 +383,14 @@ impl ModelConfig {
         if variant == SceneTokensVariant::None {
             return Ok(());
         }
-        if self.model_type != ModelType::Viclip {
-            let expected = format!("none for model_type \"{}\" (SG tokens are ViCLIP's)", self.model_type);
+        if !matches!(self.model_type, ModelType::Viclip | ModelType::Internvideo2) {
+            let expected =
+                format!("none for model_type \"{}\" (SG tokens are ViCLIP's and InternVideo2's)", self.model_type);
             return Err(invalid("scene_tokens.variant", variant, expected));
+        }
+        if !self.scene_tokens.pooled && self.model_type != ModelType::Internvideo2 {
+            let expected = format!("true for model_type \"{}\", which has no attention pooling", self.model_type);
+            return Err(invalid("scene_tokens.pooled", "false", expected));
         }
         divides("vision.width", self.vision.width, "scene_tokens.heads", self.scene_tokens.heads)
     }
@@ -361,6 +432,47 @@ mod tests {
         let text = serde_json::to_string(&ModelConfig::viclip_b16()).unwrap().replace("quick_gelu", "swish");
         let message = ModelConfig::from_json(&text, "config.json").unwrap_err().to_string();
         assert!(message.contains("swish") && message.contains("quick_gelu"), "{message}");
+    }
+
+    #[test]
+    fn internvideo2_s_layouts_are_read_and_its_extents_are_its_own() {
+        let config = ModelConfig::internvideo2_1b();
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(ModelConfig::from_json(&text, "config.json").unwrap(), config);
+        let compact = include_str!("../../tests/fixtures/internvideo2_1b/config.json");
+        let mut of_scripts = ModelConfig::from_json(compact, "config.json").unwrap();
+        // The heads that SG tokens would have are the encoder's there.
+        assert_eq!(std::mem::take(&mut of_scripts.scene_tokens).heads, 16);
+        assert_eq!(of_scripts, config);
+        let no_layers = compact.replace("\"ti\"", "\"other\"");
+        let error = ModelConfig::from_json(&no_layers, "config.json").unwrap_err().to_string();
+        assert!(error.contains("`ti`"), "{error}");
+
+        let field = |change: fn(&mut ModelConfig)| {
+            let mut config = ModelConfig::internvideo2_1b();
+            change(&mut config);
+            match config.validate() {
+                Err(Error::InvalidConfig { field, .. }) => field,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(field(|config| config.internvideo2 = None), "internvideo2");
+        assert_eq!(field(|config| config.model_type = ModelType::Viclip), "internvideo2");
+        assert_eq!(field(|config| config.text.context_length = 513), "text.context_length");
+        let own = |change: fn(&mut Internvideo2Config)| {
+            let mut config = ModelConfig::internvideo2_1b();
+            config.internvideo2.iter_mut().for_each(change);
+            config.validate()
+        };
+        for refused in [own(|own| own.pooling_heads = 3), own(|own| own.position_grid = 0)] {
+            assert_eq!(refused.unwrap_err().code(), "invalid-config");
+        }
+        let mut viclip = ModelConfig::viclip_b16();
+        viclip.text.end_token = false;
+        assert!(matches!(viclip.validate(), Err(Error::InvalidConfig { field: "text.end_token", .. })));
+        let mut viclip = ModelConfig::viclip_b16();
+        (viclip.scene_tokens.variant, viclip.scene_tokens.pooled) = (SceneTokensVariant::Block, false);
+        assert!(matches!(viclip.validate(), Err(Error::InvalidConfig { field: "scene_tokens.pooled", .. })));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Low-rank adapters on the linear maps of a model: which there are, putting them on, merging them, taking them off.
 
 use super::VideoTextModel;
+use super::internvideo2::BLOCKS;
 use crate::config::{LoraConfig, LoraTowers};
 use crate::error::{Error, Result};
-use crate::nn::{LinearSlot, Lora, Transformer, mix};
+use crate::nn::{Adaptable, LinearSlot, Lora, mix};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which of the two encoders.
@@ -65,30 +66,23 @@ pub fn is_temperature_key(key: &str) -> bool {
 }
 
 impl VideoTextModel {
-    /// The stacks of blocks of both encoders, with their keys.
-    fn stacks_mut(&mut self) -> [(Tower, &'static str, &mut Transformer); 2] {
-        match self {
-            Self::Viclip(model) => [
-                (Tower::Vision, "vision_encoder.transformer", &mut model.vision_encoder.transformer),
-                (Tower::Text, "text_encoder.transformer", &mut model.text_encoder.transformer),
-            ],
-            Self::Clip(model) => [
-                (Tower::Vision, "visual.transformer", &mut model.visual.transformer),
-                (Tower::Text, "transformer", &mut model.transformer),
-            ],
-        }
-    }
-
     /// Calls `f` with every linear map that can carry an adapter, in the order of [`VideoTextModel::adaptable_linears`].
     pub fn for_each_linear(&mut self, mut f: impl FnMut(AdaptableLinear, LinearSlot<'_>)) {
-        for (tower, stack, transformer) in self.stacks_mut() {
-            let blocks = transformer.resblocks.len();
-            for (block, layer) in transformer.resblocks.iter_mut().enumerate() {
-                for slot in layer.linears_mut() {
-                    let path = format!("{stack}.resblocks.{block}.{}", slot.name);
-                    let shape = slot.weight.lazy_shape();
-                    f(AdaptableLinear { path, tower, block, blocks, shape: [shape[0], shape[1]] }, slot);
-                }
+        let (vision, text) = (Tower::Vision, Tower::Text);
+        match self {
+            Self::Viclip(model) => {
+                let (video, captions) = (&mut model.vision_encoder.transformer, &mut model.text_encoder.transformer);
+                walk(vision, "vision_encoder.transformer.resblocks", &mut video.resblocks, &mut f);
+                walk(text, "text_encoder.transformer.resblocks", &mut captions.resblocks, &mut f);
+            }
+            Self::Clip(model) => {
+                walk(vision, "visual.transformer.resblocks", &mut model.visual.transformer.resblocks, &mut f);
+                walk(text, "transformer.resblocks", &mut model.transformer.resblocks, &mut f);
+            }
+            Self::Internvideo2(model) => {
+                walk(vision, BLOCKS, &mut model.vision_encoder.blocks, &mut f);
+                let layers = &mut model.text_encoder.bert.encoder.layer;
+                walk(text, "text_encoder.bert.encoder.layer", layers, &mut f);
             }
         }
     }
@@ -226,5 +220,17 @@ impl VideoTextModel {
                 lora.set_mask_seed(seed.map(|seed| mix(seed, &linear.path)));
             }
         });
+    }
+}
+
+/// Calls `f` with the linear maps of an encoder's blocks; `stack` is the blocks' key.
+fn walk(tower: Tower, stack: &str, blocks: &mut [impl Adaptable], f: &mut impl FnMut(AdaptableLinear, LinearSlot<'_>)) {
+    let count = blocks.len();
+    for (block, layer) in blocks.iter_mut().enumerate() {
+        for slot in layer.linears_mut() {
+            let path = format!("{stack}.{block}.{}", slot.name);
+            let shape = slot.weight.lazy_shape();
+            f(AdaptableLinear { path, tower, block, blocks: count, shape: [shape[0], shape[1]] }, slot);
+        }
     }
 }

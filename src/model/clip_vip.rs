@@ -4,9 +4,9 @@
 
 use crate::config::ModelConfig;
 use crate::model::clip::VisualEncoder;
-use crate::nn::lazy;
+use crate::nn::{lazy, linear_weights};
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 /// What CLIP-ViP has beside CLIP's image encoder.
 #[derive(Module, Debug)]
@@ -42,22 +42,8 @@ impl Proxies {
         if frames == rows {
             return table;
         }
-        let weights = TensorData::new(linear_weights(frames, rows), [frames, rows]);
-        Tensor::<2>::from_data(weights, &table.device()).cast(table.dtype()).matmul(table)
+        linear_weights(frames, rows, &table.device()).cast(table.dtype()).matmul(table)
     }
-}
-
-/// PyTorch's linear interpolation (`align_corners=False`) of `from` rows to `to`, as a matrix `[to, from]`.
-fn linear_weights(to: usize, from: usize) -> Vec<f32> {
-    let mut weights = vec![0.0; to * from];
-    for (at, row) in weights.chunks_exact_mut(from).enumerate() {
-        let position = ((at as f32 + 0.5) * (from as f32 / to as f32) - 0.5).max(0.0);
-        let lower = (position as usize).min(from - 1);
-        let upper_share = position - lower as f32;
-        row[lower] += 1.0 - upper_share;
-        row[(lower + 1).min(from - 1)] += upper_share;
-    }
-    weights
 }
 
 impl VisualEncoder {
@@ -96,25 +82,5 @@ impl VisualEncoder {
         let shared = Tensor::cat(vec![cls, proxies.added_cls.val()], 0) + first;
         let shared = shared.unsqueeze::<3>().expand([batch, proxies.shared(), width]);
         self.ln_pre.forward(Tensor::cat(vec![shared, patches.reshape([batch, frames * count, width])], 1))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn interpolation_is_pytorch_s() {
-        // torch 2.15: interpolate(arange(3.), size, mode="linear")
-        for (to, expected) in [
-            (1, vec![1.0]),
-            (2, vec![0.25, 1.75]),
-            (6, vec![0.0, 0.25, 0.75, 1.25, 1.75, 2.0]),
-            (3, vec![0.0, 1.0, 2.0]),
-        ] {
-            let weights = linear_weights(to, 3);
-            let got: Vec<f32> = weights.chunks(3).map(|row| row[1] + 2.0 * row[2]).collect();
-            assert_eq!(got, expected, "{to}");
-        }
     }
 }

@@ -85,7 +85,7 @@ impl SceneTokens {
         }
     }
 
-    /// Fills the tokens from `patches` `[batch, frames, patches, width]` (with positions, before `ln_pre`).
+    /// Fills the tokens from `patches` `[batch, frames, patches, width]` (with positions, of ViCLIP before `ln_pre`).
     #[must_use]
     pub fn forward(&self, patches: Tensor<4>) -> SceneStages {
         let [batch, frames, count, width] = patches.dims();
@@ -209,7 +209,6 @@ impl SceneAttention {
         let (scene, width) = (&config.scene_tokens, config.vision.width);
         let block = scene.variant == SceneTokensVariant::Block;
         let norm = |wanted: bool| wanted.then(|| LayerNorm::empty(width, config.layer_norm_eps, device));
-        let activation: Activation = config.activation;
         Self {
             in_proj_weight: lazy([3 * width, width], device),
             in_proj_bias: lazy([3 * width], device),
@@ -217,7 +216,7 @@ impl SceneAttention {
             ln_q: norm(block),
             ln_kv: norm(block && other_source),
             ln_mlp: norm(block),
-            mlp: block.then(|| Mlp::empty(width, activation, device)),
+            mlp: block.then(|| Mlp::empty(width, Activation::QuickGelu, device)),
             heads: scene.heads,
         }
     }

@@ -3,7 +3,8 @@
 use crate::config::{ModelConfig, SceneTokensVariant};
 use crate::error::{Error, Result};
 use crate::model::scene_tokens::SceneTokens;
-use crate::model::{AttentionShares, TextTower, VideoEncoding, VideoOptions, check_pixels};
+use crate::model::staged::{StagedVideo, TokenLayout, sequence};
+use crate::model::{TextTower, VideoOptions, check_pixels};
 use crate::nn::{LayerNorm, TokenEmbedding, Transformer, TubeletConv, lazy};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor};
@@ -85,40 +86,11 @@ impl Viclip {
     pub(super) fn set_config(&mut self, config: ModelConfig) {
         self.config = config;
     }
+}
 
-    /// See [`VideoTextModel::encode_video`](crate::model::VideoTextModel::encode_video).
-    ///
-    /// # Errors
-    /// [`Error::ShapeMismatch`] and [`Error::InvalidInput`] when pixels or frames do not fit.
-    pub fn encode_video(&self, pixels: Tensor<5>, options: &VideoOptions) -> Result<VideoEncoding> {
-        let (mut x, layout) = self.prepare(pixels, options)?;
-        let rows_wanted = options.attention || options.cls_rows;
-        let mut rows = Vec::new();
-        for block in &self.vision_encoder.transformer.resblocks {
-            if rows_wanted {
-                let (next, row) = block.forward_with_first_query(x);
-                rows.push(row);
-                x = next;
-            } else {
-                x = block.forward(x, None);
-            }
-        }
-        let (embed, scene) = self.vision_encoder.finish(x, layout);
-        let rows = rows_wanted.then(|| Tensor::stack::<4>(rows, 1));
-        let attention = rows.clone().filter(|_| options.attention);
-        Ok(VideoEncoding {
-            embed,
-            scene,
-            attention: attention.map(|rows| AttentionShares::from_rows(rows, 1, layout.scene())),
-            cls_rows: rows.filter(|_| options.cls_rows),
-        })
-    }
-
-    /// Everything before the first block, `[batch, tokens, width]` after `ln_pre`, and where which token is.
-    ///
-    /// # Errors
-    /// [`Error::ShapeMismatch`] and [`Error::InvalidInput`] when pixels or frames do not fit.
-    pub fn prepare(&self, pixels: Tensor<5>, options: &VideoOptions) -> Result<(Tensor<3>, TokenLayout)> {
+impl StagedVideo for Viclip {
+    /// After `ln_pre`.
+    fn prepare(&self, pixels: Tensor<5>, options: &VideoOptions) -> Result<(Tensor<3>, TokenLayout)> {
         check_pixels(&pixels, self.config.vision.image_size)?;
         let patches = self.vision_encoder.patch_tokens(pixels)?;
         let sg = self.sg.as_ref().filter(|_| !options.without_scene_tokens);
@@ -130,23 +102,29 @@ impl Viclip {
         let x = self.vision_encoder.sequence(patches, scene, options.keep.clone());
         Ok((self.vision_encoder.ln_pre.forward(x), layout))
     }
-}
 
-/// Where which token of the encoder's sequence is: CLS, then `frames * scene_per_frame` SG tokens, then patches; SG
-/// tokens and patches frame by frame. (Nothing after the position vectors depends on the order.)
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TokenLayout {
-    /// Frames of each clip.
-    pub frames: usize,
-    /// SG tokens of each frame, 0 without.
-    pub scene_per_frame: usize,
-}
+    fn blocks(&self) -> usize {
+        self.vision_encoder.transformer.resblocks.len()
+    }
 
-impl TokenLayout {
-    /// SG tokens of all frames.
-    #[must_use]
-    pub const fn scene(self) -> usize {
-        self.frames * self.scene_per_frame
+    fn block(&self, at: usize, x: Tensor<3>) -> Tensor<3> {
+        self.vision_encoder.transformer.resblocks[at].forward(x, None)
+    }
+
+    fn block_with_first_query(&self, at: usize, x: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
+        self.vision_encoder.transformer.resblocks[at].forward_with_first_query(x)
+    }
+
+    fn finish(&self, x: Tensor<3>, layout: TokenLayout) -> (Tensor<2>, Option<Tensor<4>>) {
+        self.vision_encoder.finish(x, layout)
+    }
+
+    fn stack(&self) -> &'static str {
+        "vision_encoder.transformer.resblocks"
+    }
+
+    fn is_after_blocks(&self, key: &str) -> bool {
+        key.starts_with("vision_encoder.ln_post.") || key == "vision_encoder.proj"
     }
 }
 
@@ -196,39 +174,19 @@ impl VisionEncoder {
     /// `[batch, frames, S, width]`, `keep` as in [`VideoOptions`].
     #[must_use]
     pub fn sequence(&self, patches: Tensor<4>, scene: Option<Tensor<4>>, keep: Option<Tensor<2, Int>>) -> Tensor<3> {
-        let [batch, _, _, width] = patches.dims();
         let cls = self.class_embedding.val().unsqueeze::<2>() + self.positional_embedding.val().narrow(0, 0, 1);
-        let mut parts = vec![cls.unsqueeze::<3>().expand([batch, 1, width])];
-        parts.extend(scene.map(|scene| scene.flatten::<3>(1, 2)));
-        let patches = patches.flatten::<3>(1, 2);
-        parts.push(match keep {
-            Some(keep) => select_per_video(patches, keep),
-            None => patches,
-        });
-        Tensor::cat(parts, 1)
+        sequence(cls.unsqueeze::<3>(), patches, scene, keep)
     }
 
     /// The last block's output to the video embedding `[batch, embed_dim]` and z_bar `[batch, frames, S, width]`.
     #[must_use]
     pub fn finish(&self, x: Tensor<3>, layout: TokenLayout) -> (Tensor<2>, Option<Tensor<4>>) {
         let [batch, _, width] = x.dims();
-        let scene = layout.scene();
         // Normalised token by token, so only the tokens that are read need it.
-        let outputs = self.ln_post.forward(x.narrow(1, 0, 1 + scene));
+        let outputs = self.ln_post.forward(x.narrow(1, 0, 1 + layout.scene()));
         let embed = outputs.clone().narrow(1, 0, 1).reshape([batch, width]).matmul(self.proj.val());
-        let z_bar = (scene > 0)
-            .then(|| outputs.narrow(1, 1, scene).reshape([batch, layout.frames, layout.scene_per_frame, width]));
-        (embed, z_bar)
+        (embed, layout.scene_of(outputs))
     }
-}
-
-/// Rows `index` `[batch, kept]` of each video's tokens `[batch, tokens, width]`.
-fn select_per_video(tokens: Tensor<3>, index: Tensor<2, Int>) -> Tensor<3> {
-    let [batch, count, width] = tokens.dims();
-    let kept = index.dims()[1];
-    let offset = Tensor::<1, Int>::arange(0..batch as i64, (&index.device(), index.dtype())) * count as i64;
-    let rows = (index + offset.reshape([batch, 1])).reshape([batch * kept]);
-    tokens.reshape([batch * count, width]).select(0, rows).reshape([batch, kept, width])
 }
 
 impl TextEncoder {

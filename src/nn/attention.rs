@@ -94,7 +94,7 @@ impl Attention {
 
     fn qkv(&self, x: Tensor<3>) -> [Tensor<4>; 3] {
         let (weight, bias) = (self.in_proj_weight.val(), self.in_proj_bias.val());
-        split_heads(adapted(x, weight, bias, self.in_proj_lora.as_ref()), self.heads)
+        split_heads(adapted(x, weight, Some(bias), self.in_proj_lora.as_ref()), self.heads)
     }
 }
 
@@ -106,20 +106,23 @@ pub fn project<const N: usize>(x: Tensor<3>, weight: Tensor<2>, bias: Tensor<1>,
 }
 
 /// `[batch, tokens, N width]` to `N` of `[batch, heads, tokens, width / heads]`.
-fn split_heads<const N: usize>(projected: Tensor<3>, heads: usize) -> [Tensor<4>; N] {
+#[must_use]
+pub fn split_heads<const N: usize>(projected: Tensor<3>, heads: usize) -> [Tensor<4>; N] {
     let [batch, tokens, all] = projected.dims();
     let split = projected.reshape([batch, tokens, N, heads, all / N / heads]).permute([2, 0, 3, 1, 4]);
     std::array::from_fn(|i| split.clone().narrow(0, i, 1).squeeze_dim::<4>(0))
 }
 
 /// `[batch, heads, tokens, size]` to `[batch, tokens, heads * size]`.
-pub(super) fn join_heads(x: Tensor<4>) -> Tensor<3> {
+#[must_use]
+pub fn join_heads(x: Tensor<4>) -> Tensor<3> {
     let [batch, heads, tokens, size] = x.dims();
     x.swap_dims(1, 2).reshape([batch, tokens, heads * size])
 }
 
 /// `softmax(q k^T / sqrt(size) + mask) v` for any number of queries and keys, in blocks of queries:
-/// `query` `[batch, heads, queries, size]`, `key` and `value` `[batch, heads, keys, size]`, `mask` `[1, 1, queries, keys]`.
+/// `query` `[batch, heads, queries, size]`, `key` and `value` `[batch, heads, keys, size]`, `mask` `[1, 1, queries, keys]`, or
+/// `[batch, 1, 1, keys]` where it is the same for all queries.
 #[must_use]
 pub fn attend(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, mask: Option<Tensor<4>>) -> Tensor<4> {
     let [batch, heads, _, _] = query.dims();
@@ -146,7 +149,8 @@ pub fn attend_in_blocks(
     }
     let blocks = (0..queries).step_by(rows).map(|start| {
         let length = rows.min(queries - start);
-        let mask = mask.clone().map(|mask| mask.narrow(2, start, length));
+        let of_block = |mask: Tensor<4>| if mask.dims()[2] == 1 { mask } else { mask.narrow(2, start, length) };
+        let mask = mask.clone().map(of_block);
         weigh(query.clone().narrow(2, start, length), key.clone(), value.clone(), mask)
     });
     Tensor::cat(blocks.collect(), 2)
@@ -244,8 +248,14 @@ mod tests {
         let (q, k, v) = (random([1, 2, 3, 4]), random([1, 2, 6, 4]), random([1, 2, 6, 4]));
         let values = (0..18).map(|i| if i % 6 < 4 { 0.0 } else { FULLY_MASKED }).collect::<Vec<f32>>();
         let mask = Tensor::from_data(TensorData::new(values, [1, 1, 3, 6]), &Device::flex());
+        let of_all = mask.clone().narrow(2, 0, 1);
         let got = attend(q.clone(), k.clone(), v.clone(), Some(mask));
-        assert!(distance(got, brute_force(&q, &k.narrow(2, 0, 4), &v.narrow(2, 0, 4), None)) < 1e-5);
+        let expected = brute_force(&q, &k.clone().narrow(2, 0, 4), &v.clone().narrow(2, 0, 4), None);
+        assert!(distance(got, expected.clone()) < 1e-5);
+        for rows in [1, 2, 3] {
+            let got = attend_in_blocks(q.clone(), k.clone(), v.clone(), Some(of_all.clone()), rows);
+            assert!(distance(got, expected.clone()) < 1e-5, "one row for all queries, {rows} rows at once");
+        }
     }
 
     #[test]

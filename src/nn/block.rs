@@ -59,27 +59,34 @@ impl ResidualAttentionBlock {
         (self.add_mlp(x + attended), row)
     }
 
-    /// The four linear maps.
-    pub fn linears_mut(&mut self) -> [LinearSlot<'_>; 4] {
-        let Attention { in_proj_weight, in_proj_lora, out_proj, .. } = &mut self.attn;
-        let Mlp { c_fc, c_proj, .. } = &mut self.mlp;
-        [
-            LinearSlot { name: "attn.in_proj", weight: in_proj_weight, lora: in_proj_lora },
-            LinearSlot { name: "attn.out_proj", weight: &mut out_proj.weight, lora: &mut out_proj.lora },
-            LinearSlot { name: "mlp.c_fc", weight: &mut c_fc.weight, lora: &mut c_fc.lora },
-            LinearSlot { name: "mlp.c_proj", weight: &mut c_proj.weight, lora: &mut c_proj.lora },
-        ]
-    }
-
     fn add_mlp(&self, x: Tensor<3>) -> Tensor<3> {
         x.clone() + self.mlp.forward(self.ln_2.forward(x))
     }
 }
 
+impl Adaptable for ResidualAttentionBlock {
+    fn linears_mut(&mut self) -> Vec<LinearSlot<'_>> {
+        let Attention { in_proj_weight, in_proj_lora, out_proj, .. } = &mut self.attn;
+        let Mlp { c_fc, c_proj, .. } = &mut self.mlp;
+        vec![
+            LinearSlot { name: "attn.in_proj", weight: in_proj_weight, lora: in_proj_lora },
+            out_proj.slot("attn.out_proj"),
+            c_fc.slot("mlp.c_fc"),
+            c_proj.slot("mlp.c_proj"),
+        ]
+    }
+}
+
+/// A block whose linear maps can carry adapters.
+pub trait Adaptable {
+    /// Its linear maps.
+    fn linears_mut(&mut self) -> Vec<LinearSlot<'_>>;
+}
+
 /// A linear map of a block, for whoever puts an adapter on it or merges one.
 #[derive(Debug)]
 pub struct LinearSlot<'a> {
-    /// Its path in the block: `attn.in_proj`, `attn.out_proj`, `mlp.c_fc` or `mlp.c_proj`.
+    /// Its path in the block, e.g. `attn.in_proj`, `mlp.c_fc`.
     pub name: &'static str,
     /// `[out, in]`.
     pub weight: &'a mut Param<Tensor<2>>,

@@ -23,7 +23,7 @@ impl PatchConv {
     /// `[frames, 3, side, side]` to `[frames, patches, width]`, patches row by row.
     #[must_use]
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<3> {
-        patchify(pixels, self.weight.val())
+        patchify(pixels, self.weight.val(), None)
     }
 }
 
@@ -44,14 +44,37 @@ impl TubeletConv {
     /// `[frames, 3, side, side]` to `[frames, patches, width]`, patches row by row.
     #[must_use]
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<3> {
-        patchify(pixels, self.weight.val().squeeze_dim::<4>(2))
+        patchify(pixels, self.weight.val().squeeze_dim::<4>(2), None)
+    }
+}
+
+/// Patch embedding of InternVideo2: [`TubeletConv`] with a bias.
+#[derive(Module, Debug)]
+pub struct BiasedTubeletConv {
+    /// `[width, 3, 1, patch, patch]`.
+    pub weight: Param<Tensor<5>>,
+    /// `[width]`.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl BiasedTubeletConv {
+    /// Not yet filled weights.
+    #[must_use]
+    pub fn empty(width: usize, patch: usize, device: &Device) -> Self {
+        Self { weight: lazy([width, 3, 1, patch, patch], device), bias: lazy([width], device) }
+    }
+
+    /// `[frames, 3, side, side]` to `[frames, patches, width]`, patches row by row.
+    #[must_use]
+    pub fn forward(&self, pixels: Tensor<4>) -> Tensor<3> {
+        patchify(pixels, self.weight.val().squeeze_dim::<4>(2), Some(self.bias.val()))
     }
 }
 
 /// A convolution rather than a reshape and a matrix product: measured to be faster on the CPU device.
-fn patchify(pixels: Tensor<4>, weight: Tensor<4>) -> Tensor<3> {
+fn patchify(pixels: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<3> {
     let [width, _, patch, _] = weight.dims();
-    let grid = conv2d(pixels, weight, None, ConvOptions::new([patch, patch], [0, 0], [1, 1], 1));
+    let grid = conv2d(pixels, weight, bias, ConvOptions::new([patch, patch], [0, 0], [1, 1], 1));
     let [frames, _, rows, columns] = grid.dims();
     grid.reshape([frames, width, rows * columns]).swap_dims(1, 2)
 }

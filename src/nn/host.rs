@@ -1,4 +1,4 @@
-//! Softmax and `QuickGELU` on the CPU device's own memory, in place. Its general operations spend their time in a
+//! Softmax, `QuickGELU` and GELU by tanh on the CPU device's own memory, in place. Its general operations spend their time in a
 //! scalar exponential (on ViCLIP-B/16, a third of the forward pass); plain loops over fixed-size chunks become SIMD code
 //! on every target.
 
@@ -9,6 +9,10 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 const CHUNK: usize = 1 << 16;
 /// Numbers worked on side by side: a few vector registers on every target.
 const LANES: usize = 16;
+
+/// Of GELU by tanh: `2 sqrt(2 / pi)`, and the factor of the cube.
+pub(super) const GELU_SCALE: f32 = std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::SQRT_2;
+pub(super) const GELU_CUBE: f32 = 0.044_715;
 
 /// Softmax takes powers below this (1e-35) as zero.
 const SMALLEST_POWER: f32 = -80.0;
@@ -47,12 +51,26 @@ pub(super) fn softmax_rows_tracked<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     u + y.clone() * (-sum + 1.0)
 }
 
-/// `x * sigmoid(1.702 x)` of a tensor in host memory through which gradients go: the value plus slope times a
-/// difference that is zero, both computed without a graph.
+/// GELU by tanh, `x * sigmoid(gelu_power(x))`.
+pub(super) fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    in_place(x, 1, GeluTanh)
+}
+
+/// [`quick_gelu`] of a tensor in host memory through which gradients go.
 pub(super) fn quick_gelu_tracked<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    tracked(x, QuickGelu, QuickGeluSlope)
+}
+
+/// [`gelu_tanh`] of a tensor in host memory through which gradients go.
+pub(super) fn gelu_tanh_tracked<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    tracked(x, GeluTanh, GeluTanhSlope)
+}
+
+/// A function of single numbers: its value plus slope times a difference that is zero, both computed without a graph.
+fn tracked<const D: usize>(x: Tensor<D>, value: impl Kernel, slope: impl Kernel) -> Tensor<D> {
     let plain = x.clone().inner();
-    let slope = in_place(plain.clone(), 1, QuickGeluSlope);
-    let offset = quick_gelu(plain.clone()) - slope.clone() * plain;
+    let slope = in_place(plain.clone(), 1, slope);
+    let offset = in_place(plain.clone(), 1, value) - slope.clone() * plain;
     x * Tensor::from_inner(slope) + Tensor::from_inner(offset)
 }
 
@@ -97,6 +115,36 @@ impl Kernel for QuickGeluSlope {
             s * (1.0 + 1.702 * x * (1.0 - s))
         });
     }
+}
+
+#[derive(Clone, Copy)]
+struct GeluTanh;
+
+impl Kernel for GeluTanh {
+    #[inline(always)]
+    fn apply(self, values: &mut [f32], _row: usize) {
+        each(values, |x| x / (1.0 + exp(-gelu_power(x))));
+    }
+}
+
+/// Derivative of `x s` with `s = sigmoid(u)`, `u` = [`gelu_power`]: `s (1 + x u' (1 - s))`.
+#[derive(Clone, Copy)]
+struct GeluTanhSlope;
+
+impl Kernel for GeluTanhSlope {
+    #[inline(always)]
+    fn apply(self, values: &mut [f32], _row: usize) {
+        each(values, |x| {
+            let s = 1.0 / (1.0 + exp(-gelu_power(x)));
+            s * (1.0 + x * GELU_SCALE * (1.0 + 3.0 * GELU_CUBE * x * x) * (1.0 - s))
+        });
+    }
+}
+
+/// `2 sqrt(2 / pi) (x + 0.044715 x^3)`: half of one plus its half's tanh is its sigmoid.
+#[inline(always)]
+fn gelu_power(x: f32) -> f32 {
+    GELU_SCALE * (x + GELU_CUBE * x * x * x)
 }
 
 /// A kernel and what it works on.
@@ -241,6 +289,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn gelu_by_tanh_is_its_formula() {
+        let x = Tensor::<2>::random([70, 1001], Distribution::Normal(0.0, 10.0), &Device::flex());
+        let ours = floats(gelu_tanh(x.clone()));
+        for (x, y) in floats(x).into_iter().map(f64::from).zip(ours) {
+            let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
+            let exact = 0.5 * x * (1.0 + inner.tanh());
+            assert!((f64::from(y) - exact).abs() < 1e-6 * x.abs().max(1.0), "{x}: {y} {exact}");
+        }
+    }
+
     /// Value and gradient of `sum(w f(x))`.
     fn differentiated(f: impl Fn(Tensor<3>) -> Tensor<3>, x: &Tensor<3>, w: &Tensor<3>) -> (Vec<f32>, Vec<f32>) {
         let x = Tensor::from_inner(x.clone()).require_grad();
@@ -251,13 +310,14 @@ mod tests {
 
     #[test]
     fn tracked_functions_have_burns_values_and_gradients() {
-        use burn::tensor::activation::{sigmoid, softmax};
+        use burn::tensor::activation::{gelu_approximate, sigmoid, softmax};
         let draw = || Tensor::<3>::random([2, 7, 33], Distribution::Normal(0.0, 3.0), &Device::flex());
         let (x, w) = (draw(), draw());
         assert!(is_here_tracked(&Tensor::<3>::from_inner(x.clone())) && !is_here_tracked(&x));
         for (ours, burns) in [
             (differentiated(softmax_rows_tracked, &x, &w), differentiated(|x| softmax(x, 2), &x, &w)),
             (differentiated(quick_gelu_tracked, &x, &w), differentiated(|x| x.clone() * sigmoid(x * 1.702), &x, &w)),
+            (differentiated(gelu_tanh_tracked, &x, &w), differentiated(gelu_approximate, &x, &w)),
         ] {
             for (a, b) in ours.0.iter().chain(&ours.1).zip(burns.0.iter().chain(&burns.1)) {
                 assert!((a - b).abs() < 1e-5 * b.abs().max(1.0), "{a} instead of {b}");

@@ -4,7 +4,7 @@ use crate::config::Activation;
 use crate::nn::host;
 use crate::nn::linear::Linear;
 use burn::module::Module;
-use burn::tensor::activation::{gelu, gelu_approximate, sigmoid};
+use burn::tensor::activation::{gelu, sigmoid};
 use burn::tensor::{Device, Tensor};
 
 /// `c_proj(activation(c_fc(x)))`.
@@ -44,6 +44,13 @@ pub fn activate<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<
         Activation::QuickGelu if host::is_here_tracked(&x) => host::quick_gelu_tracked(x),
         Activation::QuickGelu => x.clone() * sigmoid(x * 1.702),
         Activation::Gelu => gelu(x),
-        Activation::GeluTanh => gelu_approximate(x),
+        Activation::GeluTanh if host::is_here(&x) => host::gelu_tanh(x),
+        Activation::GeluTanh if host::is_here_tracked(&x) => host::gelu_tanh_tracked(x),
+        // By a sigmoid, which is the same: tanh of large numbers is no number on some GPUs.
+        Activation::GeluTanh => {
+            let cube = x.clone() * x.clone() * x.clone();
+            let power = (x.clone() + cube * host::GELU_CUBE) * host::GELU_SCALE;
+            x * sigmoid(power)
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::nn::param::lazy;
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, module::layer_norm};
+use burn::tensor::{Device, FloatDType, Tensor, module::layer_norm};
 
 /// `(x - mean) / sqrt(variance + eps) * weight + bias` with the biased variance.
 #[derive(Module, Debug)]
@@ -26,6 +26,33 @@ impl LayerNorm {
     #[must_use]
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         layer_norm(x, self.weight.val(), Some(self.bias.val()), self.eps)
+    }
+}
+
+/// `weight * x / sqrt(mean(x^2) + eps)`, computed in f32 whatever the number type of `x`.
+#[derive(Module, Debug)]
+pub struct RmsNorm {
+    /// `[width]`.
+    pub weight: Param<Tensor<1>>,
+    #[module(skip)]
+    eps: f64,
+}
+
+impl RmsNorm {
+    /// Not yet filled weights.
+    #[must_use]
+    pub fn empty(width: usize, eps: f64, device: &Device) -> Self {
+        Self { weight: lazy([width], device), eps }
+    }
+
+    /// `[batch, tokens, width]` to the same.
+    #[must_use]
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let dtype = x.dtype();
+        let x = x.cast(FloatDType::F32);
+        let mean_square = (x.clone() * x.clone()).mean_dim(2);
+        let normal = x / (mean_square + self.eps).sqrt();
+        normal.cast(dtype) * self.weight.val().unsqueeze::<3>()
     }
 }
 

@@ -18,6 +18,9 @@ pub fn lazy<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<
     )
 }
 
+/// Field names that stand for what Rust has no field name for, with what checkpoints call it.
+const SPELLINGS: [(&str, &str); 2] = [("self_", "self"), ("layer_norm", "LayerNorm")];
+
 /// Where a traversal of a module is: call it from `enter_module` and `exit_module` of a `ModuleVisitor` or
 /// `ModuleMapper`. Names of enum variants are left out, so that [`ParamPath::key`] is the checkpoint key.
 #[derive(Debug, Default)]
@@ -29,7 +32,8 @@ impl ParamPath {
     /// To be called first in `enter_module`.
     pub fn enter(&mut self, name: &str, container_type: &str) {
         if !container_type.starts_with("Enum:") {
-            self.names.push(name.to_owned());
+            let spelt = SPELLINGS.iter().find(|(ours, _)| *ours == name).map_or(name, |(_, theirs)| theirs);
+            self.names.push(spelt.to_owned());
         }
     }
 

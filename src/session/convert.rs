@@ -15,7 +15,7 @@ use crate::weights::{
 use burn::tensor::{Int, Tensor, TensorData};
 use std::path::Path;
 
-/// Converts a checkpoint with the tokenizer at `tokenizer` (`tokenizer.json`, or CLIP's merges), or the one that lies
+/// Converts a checkpoint with the tokenizer at `tokenizer` (`tokenizer.json`, CLIP's merges or BERT's `vocab.txt`), or the one that lies
 /// beside it; then, unless `skip_reference`, runs the new folder once on the CPU and stores what it answered, for
 /// `inspect --verify`.
 ///
@@ -30,7 +30,10 @@ pub fn convert_checkpoint(
 ) -> Result<ConvertReport> {
     options.tokenizer_json = match find_tokenizer(&options.checkpoint, tokenizer)? {
         Some(TokenizerFile::Json(json)) => Some(json),
-        Some(TokenizerFile::Merges(merges)) => Some(Tokenizer::clip_from_merges(&merges)?),
+        Some(TokenizerFile::Words(words)) if Tokenizer::is_bert_vocabulary(&words) => {
+            Some(Tokenizer::bert_from_vocabulary(&words)?)
+        }
+        Some(TokenizerFile::Words(merges)) => Some(Tokenizer::clip_from_merges(&merges)?),
         None => None,
     };
     convert(&options, events, abort, |folder| if skip_reference { Ok(()) } else { store_reference(folder, abort) })
@@ -81,7 +84,7 @@ fn reference_pixels(config: &ModelConfig) -> HostTensor {
     HostTensor { shape: vec![1, frames, 3, size, size], values }
 }
 
-/// The last id of the vocabulary ends a text in every tokenizer here.
+/// The last id of the vocabulary ends a text in every tokenizer here that ends one.
 fn reference_ids(config: &ModelConfig) -> HostTensor {
     let (context, vocab) = (config.text.context_length, config.text.vocab_size);
     let mut values = vec![0.0; 2 * context];

@@ -241,10 +241,10 @@ impl Estimate<'_> {
 
     /// The widest tensor: inside the MLP, or scores of attention.
     fn largest_buffer(&self, way: Way) -> u64 {
-        let vision = &self.model.config().vision;
+        let config = self.model.config();
         let (tokens, clips) = (self.tokens(), way.micro_batch as u64);
-        let hidden = 4 * clips * tokens * 4 * vision.width as u64;
-        hidden.max((4 * clips * vision.heads as u64 * tokens * tokens).min(SCORE_BYTES))
+        let hidden = 4 * clips * tokens * config.vision_hidden() as u64;
+        hidden.max((4 * clips * config.vision.heads as u64 * tokens * tokens).min(SCORE_BYTES))
     }
 
     fn reason(&self, plan: &MemoryPlan) -> String {

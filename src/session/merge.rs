@@ -1,14 +1,19 @@
 //! A model folder written again, with adapters merged into its weights.
 
-use super::convert::store_reference;
+use super::convert::{convert_checkpoint, store_reference};
 use super::{Pairing, Session};
 use crate::config::Dtype;
 use crate::error::{Error, Result};
 use crate::event::{Abort, Events};
 use crate::platform::{ComputeDevice, block_on};
 use crate::source::DiskFolder;
-use crate::weights::{ConvertReport, HostTensors, ModelFolder, ModelWriter, SHARD_BYTES, StoredType};
-use std::path::PathBuf;
+use crate::weights::{
+    ConvertOptions, ConvertReport, HostTensors, ModelFolder, ModelWriter, SHARD_BYTES, StoredType, check_output,
+};
+use std::path::{Path, PathBuf};
+
+/// Beginning of the name of a folder that is there for the time of a conversion.
+const BETWEEN: &str = ".sgcr-convert-";
 
 /// What to write again, and how.
 #[derive(Debug, Clone)]
@@ -54,6 +59,29 @@ pub fn merge_adapters(options: &MergeOptions, events: &mut impl Events, abort: &
         Ok((session, tokenizer))
     })?;
     write(session, tokenizer_json.as_deref(), options, events, abort)
+}
+
+/// Converts a checkpoint and merges adapters into the result: `conversion` says what to read, `merge` what to write (its
+/// model is the conversion's). The folder between lies beside the output and is taken away.
+///
+/// # Errors
+/// Those of [`convert_checkpoint`] and [`merge_adapters`].
+pub fn convert_with_adapters(
+    conversion: ConvertOptions,
+    tokenizer: Option<&Path>,
+    merge: MergeOptions,
+    events: &mut impl Events,
+    abort: &Abort,
+) -> Result<ConvertReport> {
+    check_output(&conversion.checkpoint, &merge.output, merge.overwrite)?;
+    let beside = merge.output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(beside).map_err(Error::io("create", beside))?;
+    let between = tempfile::Builder::new().prefix(BETWEEN).tempdir_in(beside).map_err(Error::io("create", beside))?;
+    let model = between.path().join("base");
+    let conversion = ConvertOptions { output: model.clone(), stored_type: StoredType::F32, ..conversion };
+    let converted = convert_checkpoint(conversion, tokenizer, true, events, abort)?;
+    let merged = merge_adapters(&MergeOptions { model, ..merge }, events, abort)?;
+    Ok(ConvertReport { config_source: converted.config_source, left_out: converted.left_out, ..merged })
 }
 
 fn write(

@@ -106,13 +106,15 @@ mod tests {
 
     type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
-    fn fixture() -> (String, Tensors) {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/viclip_tiny_ids/");
+    fn fixture(name: &str) -> (String, Tensors) {
+        let folder = format!("{}/tests/fixtures/{name}/", env!("CARGO_MANIFEST_DIR"));
         let config = std::fs::read_to_string(format!("{folder}config.json")).unwrap();
         let bytes = std::fs::read(format!("{folder}checkpoint.safetensors")).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
         let floats = |data: &[u8]| data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-        let tensors = file.tensors().into_iter().map(|(name, t)| (name, (t.shape().to_vec(), floats(t.data()))));
+        let float = |(_, tensor): &(String, TensorView<'_>)| tensor.dtype() == safetensors::Dtype::F32;
+        let tensors = file.tensors().into_iter().filter(float);
+        let tensors = tensors.map(|(name, t)| (name, (t.shape().to_vec(), floats(t.data()))));
         (config, tensors.collect())
     }
 
@@ -169,7 +171,7 @@ mod tests {
 
     #[test]
     fn weights_are_averaged_with_clip_s_and_the_rest_stays() {
-        let (config, tensors) = fixture();
+        let (config, tensors) = fixture("viclip_tiny_ids");
         let own = numbers(&open(&config, &tensors));
         let (clip_config, clip) = as_clip(&config, &tensors);
         for share in [1.0, 0.5, 0.25, 0.0] {
@@ -190,8 +192,27 @@ mod tests {
     }
 
     #[test]
+    fn internvideo2_is_averaged_with_another_internvideo2() {
+        let (config, tensors) = fixture("internvideo2_tiny");
+        let own = numbers(&open(&config, &tensors));
+        let doubled = tensors.iter().map(|(name, (shape, values))| {
+            (name.clone(), (shape.clone(), values.iter().map(|x| 2.0 * x).collect::<Vec<f32>>()))
+        });
+        let base = folder(&config, &doubled.collect());
+        let mixed = block_on(open(&config, &tensors).mixed_with(base, 0.25, &mut Silent, &Abort::default())).unwrap();
+        let mixed = numbers(&mixed);
+        assert!(mixed.len() == own.len() && own.len() > 100);
+        for (key, values) in mixed {
+            let factor = if key == "temp" { 1.0 } else { 1.75 };
+            for (value, before) in values.iter().zip(&own[&key]) {
+                assert!((value - factor * before).abs() <= 1e-6 * before.abs(), "{key}: {value}, {before}");
+            }
+        }
+    }
+
+    #[test]
     fn another_architecture_and_no_share_are_refused() {
-        let (config, tensors) = fixture();
+        let (config, tensors) = fixture("viclip_tiny_ids");
         let (memory, disk) = (folder(&config, &tensors), DiskFolder::open("tests/fixtures/viclip_tiny").unwrap());
         for share in [-0.1, 1.5, f64::NAN] {
             let mixed = block_on(open(&config, &tensors).mixed_with(&memory, share, &mut Silent, &Abort::default()));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::CaptionCleaning;
+use crate::config::{CaptionCleaning, ModelConfig, TextConfig};
 use crate::error::Error;
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -104,6 +104,53 @@ fn pre_text_equals_the_reference() {
     }
 }
 
+#[derive(Deserialize)]
+struct BertCase {
+    text: String,
+    ids: Vec<u32>,
+    row40: Option<Vec<i32>>,
+}
+
+/// The text settings of the published InternVideo2.
+fn bert_text() -> TextConfig {
+    ModelConfig::internvideo2_1b().text
+}
+
+#[test]
+fn bert_ids_and_rows_equal_the_reference() {
+    let vocabulary = fixture("bert_tokenizer/vocab.txt");
+    assert!(Tokenizer::is_bert_vocabulary(&vocabulary) && !Tokenizer::is_bert_vocabulary(b"#version\n[ CLS ]\n"));
+    let json = Tokenizer::bert_from_vocabulary(&vocabulary).unwrap();
+    let tokenizer = Tokenizer::of_model(&json, "tokenizer.json", &bert_text()).unwrap();
+    assert_eq!((tokenizer.vocab_size(), tokenizer.end_id()), (30_522, None));
+    let cases: Vec<BertCase> = cases("bert_tokenizer/cases.json");
+    assert_eq!(cases.len(), 519);
+    let mut rows = 0;
+    for case in cases {
+        assert_eq!(tokenizer.encode_ids(&case.text).unwrap(), case.ids, "{:?}", case.text);
+        if let Some(row) = case.row40 {
+            assert_eq!(tokenizer.encode(&[&case.text]).unwrap().ids, row, "{:?}", case.text);
+            rows += 1;
+        }
+    }
+    assert_eq!(rows, 70);
+}
+
+#[test]
+fn what_is_no_bert_vocabulary_is_refused() {
+    for (bytes, words) in
+        [(&b"[CLS]\n[SEP]\na\n"[..], "no [UNK]"), (b"[UNK]\na\n", "no [CLS]"), (&[0xff, 0xfe], "UTF-8")]
+    {
+        let error = Tokenizer::bert_from_vocabulary(bytes).unwrap_err();
+        assert!(error.code() == "corrupt-file" && error.to_string().contains(words), "{error}");
+    }
+    // A vocabulary with more tokens than the model has rows.
+    let json = Tokenizer::bert_from_vocabulary(b"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n").unwrap();
+    let small = TextConfig { vocab_size: 4, ..bert_text() };
+    assert_eq!(Tokenizer::of_model(&json, "x", &small).unwrap_err().code(), "invalid-input");
+    assert!(Tokenizer::of_model(&json, "x", &TextConfig { vocab_size: 5, ..bert_text() }).is_ok());
+}
+
 #[test]
 fn clip_vocabulary_has_the_published_order() {
     let spots: std::collections::BTreeMap<String, u32> = cases("clip_tokenizer/vocab_spot.json");
@@ -112,7 +159,7 @@ fn clip_vocabulary_has_the_published_order() {
     for (token, id) in spots {
         assert_eq!(vocab[&token].as_u64(), Some(u64::from(id)), "{token}");
     }
-    assert_eq!((CLIP.vocab_size(), CLIP.end_id()), (49_408, 49_407));
+    assert_eq!((CLIP.vocab_size(), CLIP.end_id()), (49_408, Some(49_407)));
 }
 
 #[test]
@@ -178,7 +225,7 @@ fn damaged_tokenizer_json_is_refused() {
 fn whole_words_get_the_ids_between_padding_and_start() {
     // [PAD] [UNK] a man dog runs left - of <|startoftext|> <|endoftext|>
     let tokenizer = small();
-    assert_eq!((tokenizer.vocab_size(), tokenizer.end_id()), (11, 10));
+    assert_eq!((tokenizer.vocab_size(), tokenizer.end_id()), (11, Some(10)));
     assert_eq!(tokenizer.encode_ids(" A  DOG\tleft-of a cat.").unwrap(), [2, 4, 6, 7, 8, 2, 1, 1]);
     let rows = tokenizer.encode(&["man runs", "a a a a a a a"]).unwrap();
     assert_eq!((rows.rows, rows.context), (2, 8));
@@ -230,7 +277,7 @@ proptest! {
             let row = tokenizer.encode(&[&text]).unwrap();
             prop_assert_eq!((row.rows, row.ids.len()), (1, context));
             prop_assert!(row.ids.iter().all(|id| (0..limit).contains(id)));
-            prop_assert!(row.ids.contains(&tokenizer.end_id()));
+            prop_assert!(tokenizer.end_id().is_some_and(|end| row.ids.contains(&end)));
             prop_assert_eq!(tokenizer.check(&[&text]).is_err(), tokenizer.clean(&text).is_empty());
         }
         let cleaned = clean_clip(&text);

@@ -1,7 +1,7 @@
 //! From captions to rows of token ids.
 
 use super::clean::{clean_clip, clean_plain, is_letter_or_number, is_space};
-use crate::config::CaptionCleaning;
+use crate::config::{CaptionCleaning, TextConfig};
 use crate::error::{Error, Result};
 
 /// Start and end tokens by their usual names; the first pair that a vocabulary has both of is used.
@@ -13,7 +13,7 @@ const UNKNOWN: [&str; 2] = ["[UNK]", "<unk>"];
 /// Token ids of a list of captions, ready to be a tensor `[rows, context]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenIds {
-    /// Row-major ids, each row `[start] ids [end] 0 …`.
+    /// Row-major ids, each row `[start] ids [end] 0 …`; of a model that reads captions at their start, without the end.
     pub ids: Vec<i32>,
     /// Captions.
     pub rows: usize,
@@ -28,7 +28,8 @@ pub struct Tokenizer {
     cleaning: CaptionCleaning,
     context_length: usize,
     start: i32,
-    end: i32,
+    /// `None` where rows have no end.
+    end: Option<i32>,
     unknown: Option<u32>,
     vocab_size: usize,
     /// Special tokens that a caption may spell out (CLIP cleaning only).
@@ -46,6 +47,19 @@ impl std::fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
+    /// The tokenizer of a model: reads its `tokenizer.json` and refuses one that is another model's.
+    ///
+    /// # Errors
+    /// Those of [`Tokenizer::from_json`] and [`Tokenizer::check_fits`].
+    pub fn of_model(json: &str, file: &str, text: &TextConfig) -> Result<Self> {
+        let mut tokenizer = Self::from_json(json.as_bytes(), file, text.cleaning, text.context_length)?;
+        if !text.end_token {
+            tokenizer.end = None;
+        }
+        tokenizer.check_fits(text.vocab_size, file)?;
+        Ok(tokenizer)
+    }
+
     /// Reads any Hugging Face `tokenizer.json`; `file` is its name in messages. Truncation, padding and special tokens
     /// are this type's business, so what the file says about them is not used.
     ///
@@ -77,6 +91,7 @@ impl Tokenizer {
         // The literals are cut out here, by the rule of CLIP's own tokenizer.
         model.set_encode_special_tokens(cleaning == CaptionCleaning::Clip);
         let vocab_size = largest as usize + 1;
+        let end = Some(end);
         Ok(Self { model, cleaning, context_length, start, end, unknown, vocab_size, literals })
     }
 
@@ -92,15 +107,15 @@ impl Tokenizer {
         self.vocab_size
     }
 
-    /// Id of the token that ends each row. The text encoders pool where the id is largest, so for them it has to be
-    /// `vocab_size() - 1`.
+    /// Id of the token that ends each row, if one does. Text encoders that read a caption at its end do so where the id is
+    /// largest, so for them it has to be `vocab_size() - 1`.
     #[must_use]
-    pub const fn end_id(&self) -> i32 {
+    pub const fn end_id(&self) -> Option<i32> {
         self.end
     }
 
-    /// Refuses a vocabulary that is another model's: every id needs one of the token embedding's `rows`, and the text
-    /// encoders pool where the id is largest, which has to be where a text ends. `file` is its name in messages.
+    /// Refuses a vocabulary that is another model's: every id needs one of the token embedding's `rows`, and a text
+    /// encoder that reads where the id is largest has to find the end of the text there. `file` is its name in messages.
     ///
     /// # Errors
     /// [`Error::InvalidInput`].
@@ -112,11 +127,10 @@ impl Tokenizer {
                 "its ids go up to {largest}, the model knows {rows} (text.vocab_size); give this model's own tokenizer"
             ));
         }
-        if self.end as usize != largest {
+        if let Some(end) = self.end.filter(|end| *end as usize != largest) {
             return refuse(format!(
-                "its end token has id {} and others go up to {largest}, but the model takes a text's embedding where the id \
-                 is largest; give a tokenizer whose end token comes last",
-                self.end
+                "its end token has id {end} and others go up to {largest}, but the model takes a text's embedding where the id \
+                 is largest; give a tokenizer whose end token comes last"
             ));
         }
         Ok(())
@@ -128,6 +142,7 @@ impl Tokenizer {
         match self.cleaning {
             CaptionCleaning::Clip => clean_clip(text),
             CaptionCleaning::Plain => clean_plain(text),
+            CaptionCleaning::None => text.trim().to_owned(),
         }
     }
 
@@ -142,21 +157,22 @@ impl Tokenizer {
         }
     }
 
-    /// One row a caption: start token, ids, end token, zeros up to the context length (models.md 1.5). A caption that
-    /// is too long is cut and the end token put in the last place; an empty one is start and end alone, which
-    /// [`Self::check`] refuses where people write captions.
+    /// One row a caption: start token, ids, end token, zeros up to the context length (models.md 1.5), or the same without
+    /// the end token (2.2). A caption that is too long is cut, the end token in the last place; an empty one is start and
+    /// end alone, which [`Self::check`] refuses where people write captions.
     ///
     /// # Errors
     /// [`Error::InvalidInput`] if the vocabulary cannot express one.
     pub fn encode(&self, captions: &[impl AsRef<str>]) -> Result<TokenIds> {
         let mut ids = Vec::with_capacity(captions.len() * self.context_length);
+        let room = self.context_length - 1 - usize::from(self.end.is_some());
         for (index, caption) in captions.iter().enumerate() {
             let tokens = self.encode_ids(caption.as_ref())?;
-            let kept = tokens.len().min(self.context_length - 2);
+            let kept = tokens.len().min(room);
             ids.push(self.start);
             // Every id is at most the largest one, which was checked when the file was read.
             ids.extend(tokens[..kept].iter().map(|id| *id as i32));
-            ids.push(self.end);
+            ids.extend(self.end);
             ids.resize((index + 1) * self.context_length, 0);
         }
         Ok(TokenIds { ids, rows: captions.len(), context: self.context_length })

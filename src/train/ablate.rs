@@ -270,9 +270,7 @@ fn measure(
     abort: &Abort,
 ) -> Result<()> {
     let base = TrainingBase::open(folder, device, events, abort)?;
-    let text = &base.model.config().text;
-    let tokenizer =
-        Tokenizer::from_json(base.tokenizer_json.as_bytes(), "tokenizer.json", text.cleaning, text.context_length)?;
+    let tokenizer = Tokenizer::of_model(&base.tokenizer_json, "tokenizer.json", &base.model.config().text)?;
     let evaluation =
         WorldEvaluation { model: &base.model, tokenizer: &tokenizer, preprocess: &base.preprocess, device };
     for split in [Split::Test, Split::Compositional] {

@@ -1,8 +1,8 @@
 //! Everything a training run depends on.
 
 use crate::config::{
-    Activation, CaptionCleaning, LoraConfig, ModelConfig, ModelType, PreprocessConfig, SceneTokensConfig, TextConfig,
-    VisionConfig,
+    Activation, CaptionCleaning, Internvideo2Config, LoraConfig, ModelConfig, ModelType, PreprocessConfig,
+    SceneTokensConfig, TextConfig, VisionConfig,
 };
 use crate::error::{Error, Result};
 use crate::loss::{ObjectiveConfig, Reduction};
@@ -14,6 +14,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
+    /// Encoder pair: of a fresh model `viclip` or `internvideo2`.
+    pub model_type: ModelType,
+    /// Extents that InternVideo2 alone has; none: in the proportions of its published model.
+    pub internvideo2: Option<Internvideo2Config>,
     /// Side of the square frames in pixels.
     pub image_size: usize,
     /// Side of a patch in pixels.
@@ -102,6 +106,8 @@ pub struct TrainConfig {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
+            model_type: ModelType::Viclip,
+            internvideo2: None,
             image_size: 64,
             patch_size: 8,
             frames: 8,
@@ -151,28 +157,34 @@ impl TrainConfig {
     /// The model's architecture for a vocabulary of `vocab_size` tokens.
     #[must_use]
     pub fn model(&self, vocab_size: usize) -> ModelConfig {
+        let vision = VisionConfig {
+            image_size: self.image_size,
+            patch_size: self.patch_size,
+            width: self.vision_width,
+            layers: self.vision_layers,
+            heads: self.vision_heads,
+            frames: self.frames,
+            proxy_tokens: 0,
+        };
+        let is_internvideo2 = self.model_type == ModelType::Internvideo2;
+        let text = TextConfig {
+            context_length: self.context_length,
+            cleaning: CaptionCleaning::Plain,
+            end_token: !is_internvideo2,
+            vocab_size,
+            width: self.text_width,
+            layers: self.text_layers,
+            heads: self.text_heads,
+        };
+        let own = || self.internvideo2.clone().unwrap_or_else(|| Internvideo2Config::of(&vision, &text));
         ModelConfig {
-            model_type: ModelType::Viclip,
+            model_type: self.model_type,
             embed_dim: self.embed_dim,
-            activation: Activation::QuickGelu,
+            activation: if is_internvideo2 { Activation::GeluTanh } else { Activation::QuickGelu },
             layer_norm_eps: 1e-5,
-            vision: VisionConfig {
-                image_size: self.image_size,
-                patch_size: self.patch_size,
-                width: self.vision_width,
-                layers: self.vision_layers,
-                heads: self.vision_heads,
-                frames: self.frames,
-                proxy_tokens: 0,
-            },
-            text: TextConfig {
-                context_length: self.context_length,
-                cleaning: CaptionCleaning::Plain,
-                vocab_size,
-                width: self.text_width,
-                layers: self.text_layers,
-                heads: self.text_heads,
-            },
+            internvideo2: is_internvideo2.then(own),
+            vision,
+            text,
             scene_tokens: self.scene_tokens.clone(),
         }
     }
@@ -181,6 +193,7 @@ impl TrainConfig {
     #[must_use]
     pub fn of_model(mut self, model: &ModelConfig) -> Self {
         let (vision, text) = (&model.vision, &model.text);
+        (self.model_type, self.internvideo2) = (model.model_type, model.internvideo2.clone());
         (self.image_size, self.patch_size, self.frames) = (vision.image_size, vision.patch_size, vision.frames);
         (self.vision_width, self.vision_layers, self.vision_heads) = (vision.width, vision.layers, vision.heads);
         (self.text_width, self.text_layers, self.text_heads) = (text.width, text.layers, text.heads);
@@ -278,7 +291,10 @@ impl TrainConfig {
         if let Some(lora) = &self.lora {
             lora.validate()?;
         }
-        self.model(4).validate()?;
+        // Other types are a base's, which was checked when it was read.
+        if matches!(self.model_type, ModelType::Viclip | ModelType::Internvideo2) {
+            self.model(4).validate()?;
+        }
         self.preprocess().validate()
     }
 }

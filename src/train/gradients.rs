@@ -27,8 +27,6 @@ pub struct GradientPlan<'a> {
     pub micro_batch: usize,
     /// Whether the video encoder keeps only its blocks' inputs and computes each block again in the backward pass.
     pub recompute: bool,
-    /// Id of the texts' end mark.
-    pub end_id: i32,
     /// What the adapters' dropout masks follow from; without it nothing is dropped.
     pub mask_seed: Option<u64>,
     /// Asks for a stop between blocks.
@@ -65,7 +63,7 @@ async fn whole(
     let clips = 0..inputs.clips();
     let masked = plan.masked(model, "video/0");
     let encoding = masked.encode_video(inputs.pixels(&clips, &device), &options(inputs, &clips, &device))?;
-    let texts = TextRows::new(&inputs.texts, plan.end_id, usize::MAX);
+    let texts = TextRows::new(&inputs.texts, usize::MAX);
     let embeds = Embeds {
         videos: encoding.embed,
         scene: encoding.scene,
@@ -87,7 +85,7 @@ async fn cut_up(
     let step = CutUp { model, inputs, plan, plain: device.clone().inner(), device };
     let chunks = step.chunks();
     let (kept, videos, scene) = step.embed_videos(&chunks).await?;
-    let rows = TextRows::new(&inputs.texts, plan.end_id, TEXTS_AT_ONCE);
+    let rows = TextRows::new(&inputs.texts, TEXTS_AT_ONCE);
     let texts = step.embed_texts(&rows)?;
     let text_trains = trainable(model).iter().any(|(key, _)| is_text_key(key));
 
@@ -148,8 +146,8 @@ impl CutUp<'_> {
     async fn forward(&self, plain: &VideoTextModel, clips: &Range<usize>) -> Result<(Option<VideoPass>, VideoOutputs)> {
         let pixels = self.inputs.pixels(clips, &self.plain);
         let options = options(self.inputs, clips, &self.plain);
-        if let (VideoTextModel::Viclip(viclip), true) = (plain, self.plan.recompute) {
-            let (pass, outputs) = VideoPass::forward(viclip, pixels, &options, self.plan.abort).await?;
+        if let (Some(encoder), true) = (plain.staged(), self.plan.recompute) {
+            let (pass, outputs) = VideoPass::forward(encoder, pixels, &options, self.plan.abort).await?;
             return Ok((Some(pass), outputs));
         }
         let encoding = plain.encode_video(pixels, &options)?;
@@ -181,9 +179,9 @@ impl CutUp<'_> {
                 None if self.plan.recompute => self.forward(&masked.valid(), clips).await?.0,
                 None => None,
             };
-            if let (VideoTextModel::Viclip(viclip), Some(pass)) = (&masked, pass) {
+            if let Some(pass) = pass {
                 let sink = |gradients| sum.accumulate(self.model, gradients);
-                pass.backward(viclip, pixels, &options, gradients, self.plan.abort, sink).await?;
+                pass.backward(&masked, pixels, &options, gradients, self.plan.abort, sink).await?;
             } else {
                 let encoding = masked.encode_video(pixels, &options)?;
                 let of = gradients.surrogate(encoding.embed, encoding.scene).backward();
@@ -240,10 +238,9 @@ fn options(inputs: &StepInputs, clips: &Range<usize>, device: &Device) -> VideoO
     VideoOptions { keep: inputs.keep(clips, device), ..VideoOptions::default() }
 }
 
-/// Whether a parameter is the text encoder's (ViCLIP's or CLIP's layout), not the video encoder's, the SG tokens' or the
-/// temperature.
+/// Whether a parameter is the text encoder's (in any layout), not the video encoder's, the SG tokens' or the temperature.
 fn is_text_key(key: &str) -> bool {
-    let others = ["vision_encoder.", "visual.", "sg.", "temp", "logit_scale"];
+    let others = ["vision_encoder.", "vision_proj.", "visual.", "sg.", "temp", "logit_scale"];
     !others.iter().any(|prefix| key.starts_with(prefix))
 }
 

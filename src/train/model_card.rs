@@ -1,5 +1,6 @@
 //! What a trained model says of itself: `results.json` and `README.md` (native only).
 
+use crate::config::ModelType;
 use crate::eval::KindTable;
 use crate::train::TrainConfig;
 use crate::train::folder_card::{FolderOutcome, folder_card};
@@ -10,7 +11,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// Settings that a base model has in its own config.
-const ARCHITECTURE: [&str; 11] = [
+const ARCHITECTURE: [&str; 13] = [
+    "model_type",
+    "internvideo2",
     "image_size",
     "patch_size",
     "frames",
@@ -141,7 +144,7 @@ pub(super) fn model_card(results: &Results<'_>) -> String {
     }
     let config = results.config;
     format!(
-        "# A small ViCLIP of the generated world\n\n\
+        "# A small {} of the generated world\n\n\
         Trained from scratch on clips that `sgcr world` draws: coloured, sized actors and things that do things to each \
         other. It knows those words and those pictures, and nothing else; what it scores on them says nothing about \
         real video.\n\n\
@@ -157,6 +160,7 @@ pub(super) fn model_card(results: &Results<'_>) -> String {
         On {} fresh clips of each split, by the strict rule (the true caption must score higher; a tie is wrong). Chance \
         is 50 %. The compositional split has only clips with an (actor, action, object) triple that training never \
         showed.\n\n{}",
+        if config.model_type == ModelType::Internvideo2 { "InternVideo2" } else { "ViCLIP" },
         results.command(),
         config.seed,
         config.steps,

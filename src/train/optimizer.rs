@@ -74,7 +74,16 @@ pub struct AdamWGroups {
 /// of positions, classes, frames and tokens (models.md 1.8).
 #[must_use]
 pub fn decays(key: &str, rank: usize) -> bool {
-    let embedding = ["positional_embedding", "class_embedding", "token_embedding.weight", "sg.tokens"];
+    let embedding = [
+        "positional_embedding",
+        "class_embedding",
+        "token_embedding.weight",
+        "sg.tokens",
+        // InternVideo2's and BERT's.
+        "pos_embed",
+        "cls_token",
+        "_embeddings.weight",
+    ];
     rank > 1 && !key.ends_with("bias") && !embedding.iter().any(|name| key.ends_with(name))
 }
 
@@ -254,6 +263,8 @@ mod tests {
             ("text_encoder.transformer.resblocks.0.attn.in_proj_weight", 2),
             ("text_encoder.text_projection", 2),
             ("sg.cls_s", 2),
+            ("vision_encoder.blocks.0.attn.qkv.weight", 2),
+            ("text_encoder.bert.encoder.layer.0.output.dense.weight", 2),
             ("vision_encoder.transformer.resblocks.0.attn.in_proj_lora.a", 2),
         ] {
             assert!(decays(key, rank), "{key}");
@@ -265,6 +276,9 @@ mod tests {
             ("vision_encoder.temporal_positional_embedding", 3),
             ("text_encoder.token_embedding.weight", 2),
             ("text_encoder.ln_final.weight", 1),
+            ("vision_encoder.img_pos_embed", 3),
+            ("vision_encoder.cls_token", 3),
+            ("text_encoder.bert.embeddings.word_embeddings.weight", 2),
             ("text_encoder.transformer.resblocks.0.mlp.c_fc.bias", 1),
         ] {
             assert!(!decays(key, rank), "{key}");

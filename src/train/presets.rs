@@ -24,10 +24,13 @@ pub fn preset(name: &str) -> Result<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{LoraTowers, SceneTokensVariant};
+    use crate::config::{LoraTowers, ModelConfig, SceneTokensVariant};
     use crate::data::BatchShares;
     use crate::loss::Reduction;
+    use crate::model::{VideoTextModel, is_scene_key};
     use crate::train::TrainConfig;
+    use crate::weights::tensors_of;
+    use burn::tensor::Device;
 
     /// Every field that the document leaves out keeps its default; one that does not exist is an error.
     fn read(name: &str) -> TrainConfig {
@@ -58,6 +61,19 @@ mod tests {
         assert_eq!((vision.patches(), vision.frames, vision.width, vision.layers), (256, 4, 1408, 40));
         assert!(config.scene_tokens.tokens as f64 / vision.patches() as f64 <= 0.063);
         assert_eq!(config.steps, (41_000.0_f64 * 10.0 / 18.0).round() as usize);
+        // The published model's tensors, and the SG tokens' beside; nothing is allocated.
+        let mut model = config.model(30_522);
+        let with_scene = tensors_of(&model);
+        model.scene_tokens.variant = SceneTokensVariant::None;
+        assert_eq!(tensors_of(&model), tensors_of(&ModelConfig::internvideo2_1b()));
+        let scene = with_scene.keys().filter(|key| is_scene_key(key)).count();
+        assert!(scene > 10 && with_scene.len() == tensors_of(&model).len() + scene);
+        assert_eq!((&with_scene["sg.tokens"], &with_scene["sg.cls_s"]), (&vec![1, 16, 1408], &vec![1408, 512]));
+        // The adapters that it asks for have their linear maps: four a block.
+        let outline = VideoTextModel::empty(&config.model(30_522), &Device::flex());
+        let lora = config.lora.unwrap();
+        let targets = outline.adaptable_linears().into_iter().filter(|linear| linear.is_target_of(&lora));
+        assert_eq!(targets.count(), 4 * 40);
     }
 
     #[test]

@@ -6,8 +6,7 @@
 
 use crate::error::Result;
 use crate::event::Abort;
-use crate::model::viclip::{TokenLayout, Viclip};
-use crate::model::{VideoOptions, is_scene_key};
+use crate::model::{StagedVideo, TokenLayout, VideoOptions, VideoTextModel, is_scene_key};
 use crate::nn::trainable;
 use crate::platform::yield_now;
 use burn::optim::GradientsParams;
@@ -46,27 +45,25 @@ impl OutputGradients {
 }
 
 impl VideoPass {
-    /// Forward without a graph; `plain` is the model without gradients ([`Module::valid`](burn::module::Module::valid)).
+    /// Forward without a graph; `plain` is of the model without gradients ([`Module::valid`](burn::module::Module::valid)).
     ///
     /// # Errors
-    /// Those of [`Viclip::prepare`]; [`Error::Aborted`](crate::Error::Aborted).
+    /// Those of [`StagedVideo::prepare`]; [`Error::Aborted`](crate::Error::Aborted).
     pub async fn forward(
-        plain: &Viclip,
+        plain: &dyn StagedVideo,
         pixels: Tensor<5>,
         options: &VideoOptions,
         abort: &Abort,
     ) -> Result<(Self, VideoOutputs)> {
-        let (x, layout) = plain.prepare(pixels, options)?;
-        let mut inputs = vec![x];
-        for block in &plain.vision_encoder.transformer.resblocks {
-            if let Some(x) = inputs.last().cloned() {
-                inputs.push(block.forward(x, None));
-            }
+        let (mut x, layout) = plain.prepare(pixels, options)?;
+        let mut inputs = vec![x.clone()];
+        for at in 0..plain.blocks() {
+            x = plain.block(at, x);
+            inputs.push(x.clone());
             yield_now().await;
             abort.check()?;
         }
-        let last = inputs[inputs.len() - 1].clone();
-        let outputs = plain.vision_encoder.finish(last, layout);
+        let outputs = plain.finish(x, layout);
         Ok((Self { inputs, layout }, outputs))
     }
 
@@ -74,36 +71,36 @@ impl VideoPass {
     /// pixels and options are those of the forward pass, on its device.
     ///
     /// # Errors
-    /// Those of [`Viclip::prepare`]; [`Error::Aborted`](crate::Error::Aborted).
+    /// Those of [`StagedVideo::prepare`]; [`Error::Aborted`](crate::Error::Aborted).
     pub async fn backward(
         mut self,
-        model: &Viclip,
+        model: &VideoTextModel,
         pixels: Tensor<5>,
         options: &VideoOptions,
         gradients: OutputGradients,
         abort: &Abort,
         mut sink: impl FnMut(GradientsParams),
     ) -> Result<()> {
-        let encoder = &model.vision_encoder;
-        let first = FirstTrained::of(model);
+        let Some(encoder) = model.staged() else { return Ok(()) };
+        let first = FirstTrained::of(model, encoder);
         let Some(x) = self.pop() else { return Ok(()) };
         let (embed, scene) = encoder.finish(x.clone(), self.layout);
         let mut of = gradients.surrogate(embed, scene).backward();
         let mut flowing = x.grad_remove(&mut of);
         sink(GradientsParams::from_module(&mut of, model));
-        for (at, block) in encoder.transformer.resblocks.iter().enumerate().rev() {
+        for at in (0..encoder.blocks()).rev() {
             let (Some(gradient), Some(x)) = (flowing.take(), self.pop()) else { return Ok(()) };
             if first > FirstTrained::Block(at) {
                 return Ok(());
             }
-            let mut of = pull(block.forward(x.clone(), None), gradient);
+            let mut of = pull(encoder.block(at, x.clone()), gradient);
             flowing = x.grad_remove(&mut of);
-            sink(GradientsParams::from_module(&mut of, block));
+            sink(GradientsParams::from_module(&mut of, model));
             yield_now().await;
             abort.check()?;
         }
         if let (Some(gradient), FirstTrained::Entry) = (flowing, first) {
-            let (x, _) = model.prepare(pixels, options)?;
+            let (x, _) = encoder.prepare(pixels, options)?;
             let mut of = pull(x, gradient);
             sink(GradientsParams::from_module(&mut of, model));
         }
@@ -133,21 +130,17 @@ enum FirstTrained {
 }
 
 impl FirstTrained {
-    fn of(model: &Viclip) -> Self {
-        let encoder = &model.vision_encoder;
-        let entry = |(key, _): &(String, Vec<usize>)| {
-            is_scene_key(key) || key.starts_with("vision_encoder.") && !is_after_entry(key)
+    fn of(model: &VideoTextModel, encoder: &dyn StagedVideo) -> Self {
+        let block = |key: &str| -> Option<usize> {
+            let rest = key.strip_prefix(encoder.stack())?.strip_prefix('.')?;
+            rest.split('.').next()?.parse().ok()
         };
-        if trainable(model).iter().any(entry) {
-            return Self::Entry;
-        }
-        let blocks = &encoder.transformer.resblocks;
-        blocks.iter().position(|block| !trainable(block).is_empty()).map_or(Self::End, Self::Block)
+        let part = |(key, _): &(String, Vec<usize>)| match block(key) {
+            Some(at) => Self::Block(at),
+            None if is_scene_key(key) => Self::Entry,
+            None if key.starts_with("vision_") && !encoder.is_after_blocks(key) => Self::Entry,
+            None => Self::End,
+        };
+        trainable(model).iter().map(part).min().unwrap_or(Self::End)
     }
-}
-
-fn is_after_entry(key: &str) -> bool {
-    ["vision_encoder.transformer.", "vision_encoder.ln_post.", "vision_encoder.proj"]
-        .iter()
-        .any(|at| key.starts_with(at))
 }

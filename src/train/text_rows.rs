@@ -1,5 +1,5 @@
-//! A step's texts, embedded in groups of like length without the columns that are padding in a whole group: the encoder
-//! is causal and reads each row at its end mark, so what comes after changes nothing.
+//! A step's texts, embedded in groups of like length without the columns that are padding in a whole group: an encoder is
+//! causal and reads each row at its end token, or hides padding, so what is cut off changes nothing.
 
 use crate::error::Result;
 use crate::model::VideoTextModel;
@@ -26,11 +26,11 @@ struct Group {
 }
 
 impl TextRows {
-    /// Groups of at most `most` rows; `end` is the id of the end mark.
+    /// Groups of at most `most` rows.
     #[must_use]
-    pub fn new(ids: &TokenIds, end: i32, most: usize) -> Self {
+    pub fn new(ids: &TokenIds, most: usize) -> Self {
         let rows: Vec<&[i32]> = ids.ids.chunks(ids.context.max(1)).collect();
-        let length = |row: usize| rows[row].iter().position(|id| *id == end).map_or(ids.context, |at| at + 1);
+        let length = |row: usize| rows[row].iter().rposition(|id| *id != 0).map_or(1, |at| at + 1);
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by_key(|row| (length(*row), *row));
         let size = rows.len().div_ceil(LENGTH_GROUPS).clamp(1, most.max(1));

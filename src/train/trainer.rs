@@ -1,10 +1,11 @@
 //! One training step at a time.
 
-use crate::config::{ModelConfig, PreprocessConfig, SceneTokensVariant};
+use crate::config::{ModelConfig, ModelType, PreprocessConfig, SceneTokensVariant};
 use crate::error::{Error, Result};
 use crate::event::Abort;
 use crate::loss::Objective;
 use crate::model::VideoTextModel;
+use crate::model::internvideo2::TEMPERATURES;
 use crate::model::viclip::MIN_TEMPERATURE;
 use crate::nn::{mix, train_only};
 use crate::text::{Tokenizer, word_level_json};
@@ -18,6 +19,7 @@ use burn::module::{Module, Param};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
+use std::ops::RangeInclusive;
 
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -86,10 +88,7 @@ impl Trainer {
             model.add_adapters(lora, config.seed)?;
         }
         let config = config.of_model(model.config());
-        let text = &model.config().text;
-        let tokenizer =
-            Tokenizer::from_json(base.tokenizer_json.as_bytes(), "tokenizer.json", text.cleaning, text.context_length)?;
-        tokenizer.check_fits(text.vocab_size, "tokenizer.json")?;
+        let tokenizer = Tokenizer::of_model(&base.tokenizer_json, "tokenizer.json", &model.config().text)?;
         // Which parameters get gradients is settled before the model keeps any.
         let model = train_only(model, |key| config.trains(key)).train();
         let warmup = (config.steps as f64 * config.warmup) as usize;
@@ -224,7 +223,6 @@ impl Trainer {
                 objective: &self.config.objective,
                 micro_batch: self.config.micro_batch,
                 recompute: self.config.recompute,
-                end_id: self.tokenizer.end_id(),
                 mask_seed: self.config.lora.as_ref().map(|_| mix(self.config.seed ^ part, "dropout")),
                 abort,
             };
@@ -275,6 +273,10 @@ fn fresh(config: &TrainConfig, device: &Device) -> Result<TrainingBase> {
     let cleaning = config.model(4).text.cleaning;
     let words = Tokenizer::from_json(tokenizer_json.as_bytes(), "tokenizer.json", cleaning, config.context_length)?;
     let model = config.model(words.vocab_size());
+    if !matches!(model.model_type, ModelType::Viclip | ModelType::Internvideo2) {
+        let expected = "viclip or internvideo2 for a fresh model; others are trained from a --base".to_owned();
+        return Err(Error::InvalidConfig { field: "model_type", value: model.model_type.to_string(), expected });
+    }
     model.validate()?;
     let preprocess = config.preprocess();
     Ok(TrainingBase { model: VideoTextModel::init(&model, config.seed, device), preprocess, tokenizer_json })
@@ -319,13 +321,19 @@ fn half_way() -> Error {
     Error::Compute { reason: "an earlier training step failed half-way; start again from a checkpoint".to_owned() }
 }
 
-/// Holds a ViCLIP's temperature at its lower bound (models.md 1.8).
+/// Holds a ViCLIP's temperature at its lower bound (models.md 1.8), an InternVideo2's between its bounds (2.3).
 fn keep_temperature(model: VideoTextModel) -> VideoTextModel {
+    let clamped = |temp: Param<Tensor<1>>, bounds: RangeInclusive<f64>| {
+        temp.map(|value| Tensor::from_inner(value.inner().clamp(*bounds.start(), *bounds.end())).require_grad())
+    };
     match model {
         VideoTextModel::Viclip(mut viclip) if viclip.temp.is_require_grad() => {
-            let clamp = |value: Tensor<1>| Tensor::from_inner(value.inner().clamp_min(MIN_TEMPERATURE)).require_grad();
-            viclip.temp = Param::map(viclip.temp, clamp);
+            viclip.temp = clamped(viclip.temp, MIN_TEMPERATURE..=f64::from(f32::MAX));
             VideoTextModel::Viclip(viclip)
+        }
+        VideoTextModel::Internvideo2(mut internvideo2) if internvideo2.temp.is_require_grad() => {
+            internvideo2.temp = clamped(internvideo2.temp, TEMPERATURES);
+            VideoTextModel::Internvideo2(internvideo2)
         }
         other => other,
     }

@@ -6,7 +6,7 @@ use super::folder::{CONFIG_FILE, PREPROCESS_FILE, TOKENIZER_FILE, preprocess_of}
 use super::infer::infer_config;
 use super::layout::{check_tensors, tensors_of};
 use super::tensor::{HostTensor, TensorInfo, TensorSource, missing};
-use super::write::{ModelWriter, SHARD_BYTES, WriteReport};
+use super::write::{ModelWriter, SHARD_BYTES, WriteReport, check_place};
 use crate::config::{ModelConfig, PreprocessConfig};
 use crate::error::{Error, Result};
 use crate::event::{Abort, Event, Events};
@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 
 /// CLIP's merges as published, plain or gzipped.
 const MERGES_FILES: &[&str] = &["bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt"];
+
+/// BERT's vocabulary as published, which InternVideo2 uses.
+const VOCABULARY_FILE: &str = "vocab.txt";
 
 /// Merges unpack to 3.2 MB; far more is no merges file.
 const MERGES_LIMIT: u64 = 64 << 20;
@@ -88,7 +91,7 @@ pub fn convert(
     abort: &Abort,
     finish: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<ConvertReport> {
-    refuse_checkpoint_in_output(options)?;
+    refuse_checkpoint_in(&options.checkpoint, &options.output)?;
     let mut source = Merged::open(options)?;
     let (config, text, config_source) = match &options.config {
         Some(path) => {
@@ -131,18 +134,19 @@ pub fn find_config(checkpoint: &Path) -> Option<PathBuf> {
 pub enum TokenizerFile {
     /// The text of a `tokenizer.json`.
     Json(String),
-    /// CLIP's merges, unpacked.
-    Merges(Vec<u8>),
+    /// A list of words: CLIP's merges, unpacked, or BERT's vocabulary.
+    Words(Vec<u8>),
 }
 
-/// Reads the tokenizer at `given`, or the one beside the checkpoint: `tokenizer.json`, `bpe_simple_vocab_16e6.txt[.gz]`.
+/// Reads the tokenizer at `given`, or the one beside the checkpoint: `tokenizer.json`, `bpe_simple_vocab_16e6.txt[.gz]`,
+/// `vocab.txt`.
 /// `None` where nothing was given and nothing lies there.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::CorruptFile`] for a gzip file that does not unpack.
 pub fn find_tokenizer(checkpoint: &Path, given: Option<&Path>) -> Result<Option<TokenizerFile>> {
     let beside = || {
-        let names = [TOKENIZER_FILE].into_iter().chain(MERGES_FILES.iter().copied());
+        let names = [TOKENIZER_FILE].into_iter().chain(MERGES_FILES.iter().copied()).chain([VOCABULARY_FILE]);
         names.map(|name| checkpoint.with_file_name(name)).find(|path| path.is_file())
     };
     let Some(path) = given.map(Path::to_owned).or_else(beside) else { return Ok(None) };
@@ -151,12 +155,12 @@ pub fn find_tokenizer(checkpoint: &Path, given: Option<&Path>) -> Result<Option<
     }
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
     if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(Some(TokenizerFile::Merges(bytes)));
+        return Ok(Some(TokenizerFile::Words(bytes)));
     }
     let mut merges = Vec::new();
     let unpacked = flate2::read::GzDecoder::new(bytes.as_slice()).take(MERGES_LIMIT).read_to_end(&mut merges);
     match unpacked {
-        Ok(count) if (count as u64) < MERGES_LIMIT => Ok(Some(TokenizerFile::Merges(merges))),
+        Ok(count) if (count as u64) < MERGES_LIMIT => Ok(Some(TokenizerFile::Words(merges))),
         Ok(_) => Err(corrupt(&path, "it unpacks to far more than merges are".to_owned())),
         Err(error) => Err(corrupt(&path, format!("it does not unpack: {error}"))),
     }
@@ -178,12 +182,22 @@ fn corrupt(path: &Path, reason: String) -> Error {
     Error::CorruptFile { file: path.display().to_string(), reason }
 }
 
+/// Refuses, before any work is done, an output that could not be written in the end.
+///
+/// # Errors
+/// [`Error::InvalidInput`] for one that is not empty, unless it is a model folder that may be replaced and the checkpoint
+/// does not lie in it; [`Error::Io`].
+pub fn check_output(checkpoint: &Path, output: &Path, overwrite: bool) -> Result<()> {
+    refuse_checkpoint_in(checkpoint, output)?;
+    check_place(output, overwrite)
+}
+
 /// Replacing a folder deletes what it held.
-fn refuse_checkpoint_in_output(options: &ConvertOptions) -> Result<()> {
-    let folder = options.checkpoint.parent().and_then(|parent| parent.canonicalize().ok());
-    if folder.is_some() && folder == options.output.canonicalize().ok() {
+fn refuse_checkpoint_in(checkpoint: &Path, output: &Path) -> Result<()> {
+    let folder = checkpoint.parent().and_then(|parent| parent.canonicalize().ok());
+    if folder.is_some() && folder == output.canonicalize().ok() {
         let reason = "the checkpoint lies in it; name another folder".to_owned();
-        return Err(Error::InvalidInput { what: format!("output {}", options.output.display()), reason });
+        return Err(Error::InvalidInput { what: format!("output {}", output.display()), reason });
     }
     Ok(())
 }
@@ -365,9 +379,11 @@ mod tests {
         let merges = fixture("clip_tokenizer/bpe_simple_vocab_16e6.txt.gz");
         let beside = find_tokenizer(&fixture("clip_tokenizer/model.pth"), None).unwrap().unwrap();
         assert_eq!(find_tokenizer(Path::new("nowhere/x.pth"), Some(&merges)).unwrap().unwrap(), beside);
-        let TokenizerFile::Merges(bytes) = beside else { panic!("{beside:?}") };
+        let TokenizerFile::Words(bytes) = beside else { panic!("{beside:?}") };
         assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 262_145);
         assert_eq!(find_tokenizer(&fixture("viclip_tiny/checkpoint.pth"), None).unwrap(), None);
+        let bert = find_tokenizer(&fixture("internvideo2_tiny/checkpoint_module.pt"), None).unwrap().unwrap();
+        assert!(matches!(bert, TokenizerFile::Words(words) if words.starts_with(b"[PAD]\n")));
         let folder = tempfile::tempdir().unwrap();
         let damaged = folder.path().join("merges.txt.gz");
         std::fs::write(&damaged, &std::fs::read(&merges).unwrap()[..5000]).unwrap();

@@ -97,7 +97,7 @@ impl<F: Folder> ModelFolder<F> {
     /// [`Error::MissingFile`]; those of [`Folder`].
     pub async fn tokenizer_json(&self) -> Result<String> {
         if !self.folder.has(TOKENIZER_FILE).await? {
-            let advice = "give the CLIP merges (bpe_simple_vocab_16e6.txt.gz) or a tokenizer.json to `sgcr convert`";
+            let advice = "give CLIP's merges (bpe_simple_vocab_16e6.txt.gz), BERT's vocab.txt or a tokenizer.json to `sgcr convert`";
             return Err(missing_file(&self.folder, TOKENIZER_FILE, advice));
         }
         self.folder.text(TOKENIZER_FILE).await
@@ -320,7 +320,7 @@ pub(crate) fn preprocess_of(
     let (size, frames) = (config.vision.image_size, config.vision.frames);
     let mut preprocess = match (file, config.model_type) {
         (Some((text, name)), _) => PreprocessConfig::from_json(text, name)?,
-        (None, ModelType::Viclip) => PreprocessConfig::viclip(size, frames),
+        (None, ModelType::Viclip | ModelType::Internvideo2) => PreprocessConfig::viclip(size, frames),
         (None, ModelType::Clip) => PreprocessConfig::clip(size, frames),
         (None, ModelType::ClipVip) => PreprocessConfig::clip_vip(size, frames),
     };

@@ -1,5 +1,6 @@
 //! A config from the tensors alone, for checkpoints that come without one.
 
+use super::internvideo2;
 use super::tensor::TensorInfo;
 use crate::config::{
     Activation, CaptionCleaning, ModelConfig, ModelType, SceneTokensConfig, SceneTokensVariant, TextConfig,
@@ -18,14 +19,14 @@ const CLIP_FRAMES: usize = 8;
 const PROXIES: &str = "visual.proxies.added_cls";
 const TEMPORAL: &str = "visual.proxies.temporal_embedding";
 
-struct Shapes<'a> {
+pub(super) struct Shapes<'a> {
     tensors: &'a BTreeMap<String, TensorInfo>,
     file: &'a str,
 }
 
 impl Shapes<'_> {
     /// The extents of a tensor of rank `D`.
-    fn of<const D: usize>(&self, name: &str) -> Result<[usize; D]> {
+    pub fn of<const D: usize>(&self, name: &str) -> Result<[usize; D]> {
         let info = self.tensors.get(name);
         let info = info.ok_or_else(|| super::tensor::missing(name, &[], self.file, self.tensors.keys()))?;
         info.shape.as_slice().try_into().map_err(|_| {
@@ -34,12 +35,13 @@ impl Shapes<'_> {
         })
     }
 
-    /// Number of blocks `name.0.`, `name.1.`, …
-    fn layers(&self, name: &str) -> usize {
-        (0..).take_while(|i| self.tensors.contains_key(&format!("{name}.resblocks.{i}.attn.in_proj_weight"))).count()
+    /// Number of blocks; `of_block` names a tensor of each.
+    pub fn count(&self, of_block: impl Fn(usize) -> String) -> usize {
+        (0..).take_while(|block| self.tensors.contains_key(&of_block(*block))).count()
     }
 
-    fn scene_tokens(&self, width: usize) -> Result<SceneTokensConfig> {
+    /// Those of an encoder of so many heads.
+    pub fn scene_tokens(&self, heads: usize) -> Result<SceneTokensConfig> {
         if !self.tensors.contains_key("sg.tokens") {
             return Ok(SceneTokensConfig::default());
         }
@@ -48,21 +50,26 @@ impl Shapes<'_> {
         Ok(SceneTokensConfig {
             variant: if block { SceneTokensVariant::Block } else { SceneTokensVariant::Literal },
             tokens,
-            heads: heads("scene_tokens.heads", width)?,
+            heads,
             per_frame: frames > 1,
-            first_frame_attends: false,
+            ..SceneTokensConfig::default()
         })
     }
 }
 
-/// The config of a model with these tensors (our names, see [`super::NameMap`]), as published: heads of width 64,
-/// QuickGELU, LayerNorm epsilon 1e-5.
+/// The config of a model with these tensors (our names, see [`super::NameMap`]), as published: heads of width 64 (88 of
+/// InternVideo2's video encoder), QuickGELU (GELU by tanh), LayerNorm epsilon 1e-5.
 ///
 /// # Errors
 /// [`Error::MissingTensor`] where a telling tensor is not there, [`Error::CorruptFile`] where its rank is wrong,
 /// [`Error::InvalidConfig`] where the widths are no published model's (a `config.json` is needed then).
 pub fn infer_config(tensors: &BTreeMap<String, TensorInfo>, file: &str) -> Result<ModelConfig> {
     let shapes = Shapes { tensors, file };
+    if tensors.contains_key(internvideo2::PATCHES) {
+        let config = internvideo2::infer(&shapes)?;
+        config.validate()?;
+        return Ok(config);
+    }
     let viclip = tensors.keys().any(|name| name.starts_with("vision_encoder."));
     let is_vip = tensors.contains_key(PROXIES);
     let (vision, text) = if viclip { ("vision_encoder", "text_encoder.") } else { ("visual", "") };
@@ -80,6 +87,8 @@ pub fn infer_config(tensors: &BTreeMap<String, TensorInfo>, file: &str) -> Resul
     let [_, embed_dim] = shapes.of(&format!("{vision}.proj"))?;
     let [vocab_size, text_width] = shapes.of(&format!("{text}token_embedding.weight"))?;
     let [context_length, _] = shapes.of(&format!("{text}positional_embedding"))?;
+    let layers = |tower: &str| shapes.count(|i| format!("{tower}transformer.resblocks.{i}.attn.in_proj_weight"));
+    let vision_heads = heads("vision.heads", width, HEAD_WIDTH)?;
     let config = ModelConfig {
         model_type: match (viclip, is_vip) {
             (true, _) => ModelType::Viclip,
@@ -93,32 +102,38 @@ pub fn infer_config(tensors: &BTreeMap<String, TensorInfo>, file: &str) -> Resul
             image_size: positions.saturating_sub(1).isqrt() * patch_size,
             patch_size,
             width,
-            layers: shapes.layers(&format!("{vision}.transformer")),
-            heads: heads("vision.heads", width)?,
+            layers: layers(&format!("{vision}.")),
+            heads: vision_heads,
             frames,
             proxy_tokens,
         },
         text: TextConfig {
             context_length,
             cleaning: CaptionCleaning::Clip,
+            end_token: true,
             vocab_size,
             width: text_width,
-            layers: shapes.layers(&format!("{text}transformer")),
-            heads: heads("text.heads", text_width)?,
+            layers: layers(text),
+            heads: heads("text.heads", text_width, HEAD_WIDTH)?,
         },
-        scene_tokens: shapes.scene_tokens(width)?,
+        scene_tokens: shapes.scene_tokens(vision_heads)?,
+        internvideo2: None,
     };
     config.validate()?;
     Ok(config)
 }
 
-fn heads(field: &'static str, width: usize) -> Result<usize> {
-    if width > 0 && width.is_multiple_of(HEAD_WIDTH) {
-        return Ok(width / HEAD_WIDTH);
+/// Heads of a tower of `width`.
+///
+/// # Errors
+/// [`Error::InvalidConfig`] where the width is not one of whole heads.
+pub(super) fn heads(field: &'static str, width: usize, of_head: usize) -> Result<usize> {
+    if width > 0 && width.is_multiple_of(of_head) {
+        return Ok(width / of_head);
     }
     let expected =
-        format!("a width of whole {HEAD_WIDTH}-wide heads; give this checkpoint's config.json, which tells them");
-    Err(Error::InvalidConfig { field, value: format!("{width} / {HEAD_WIDTH}"), expected })
+        format!("a width of whole {of_head}-wide heads; give this checkpoint's config.json, which tells them");
+    Err(Error::InvalidConfig { field, value: format!("{width} / {of_head}"), expected })
 }
 
 #[cfg(test)]

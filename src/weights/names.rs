@@ -1,6 +1,7 @@
 //! Tensor names as published files spell them, mapped to the names that [`tensors_of`](super::tensors_of) uses: ViCLIP's
 //! and OpenAI CLIP's keys (models.md 1.2, 3).
 
+use super::internvideo2;
 use super::transformers::{Assembly, Place, assemblies, place};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ pub enum Layout {
     VifiClip,
     /// CLIP-ViP's: `clipmodel.vision_model.*`, `clipmodel.text_model.*`.
     ClipVip,
+    /// InternVideo2's stage 2: `vision_encoder.*`, `text_encoder.bert.*`, `vision_proj.*`.
+    Internvideo2,
 }
 
 impl Layout {
@@ -82,10 +85,13 @@ impl NameMap {
         let Some((prefix, layout)) = dominant(names.clone()) else {
             return Err(Error::CorruptFile { file: file.to_owned(), reason: unknown_layout(names) });
         };
+        let has_patches = |name: &str| name.strip_prefix(prefix) == Some(internvideo2::PATCHES);
+        if layout == Layout::Viclip && names.clone().any(has_patches) {
+            return Ok(Self::of_internvideo2(names, prefix));
+        }
         let mut map = Self::empty(layout);
         for name in names {
-            let bare = name.strip_prefix(prefix).filter(|rest| wrapper_length(rest) == 0);
-            match bare.and_then(|bare| layout.canonical(bare)) {
+            match bare_name(name, prefix).and_then(|bare| layout.canonical(bare)) {
                 Some(canonical) => {
                     map.names.insert(canonical, name.to_owned());
                 }
@@ -97,6 +103,20 @@ impl NameMap {
 
     fn empty(layout: Layout) -> Self {
         Self { layout, names: BTreeMap::new(), assembled: BTreeMap::new(), left_out: Vec::new() }
+    }
+
+    fn of_internvideo2<'a>(names: impl Iterator<Item = &'a str> + Clone, prefix: &str) -> Self {
+        let mut map = Self::empty(Layout::Internvideo2);
+        let first_matching = internvideo2::first_matching(names.clone());
+        for name in names {
+            match bare_name(name, prefix).filter(|bare| internvideo2::is_needed(bare, first_matching)) {
+                Some(bare) => {
+                    map.names.insert(bare.to_owned(), name.to_owned());
+                }
+                None => map.left_out.push(name.to_owned()),
+            }
+        }
+        map
     }
 
     fn of_clip_vip<'a>(names: impl Iterator<Item = &'a str>, prefix: &str) -> Self {
@@ -125,6 +145,11 @@ impl NameMap {
     pub fn unwrapped<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
         names.map(|name| (name[wrapper_length(name)..].to_owned(), name.to_owned())).collect()
     }
+}
+
+/// A name without the model's wrapper; `None` for one that has another.
+fn bare_name<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
+    name.strip_prefix(prefix).filter(|rest| wrapper_length(rest) == 0)
 }
 
 /// Bytes of the wrappers that `name` begins with, dots included.
@@ -160,7 +185,8 @@ fn unknown_layout<'a>(names: impl Iterator<Item = &'a str>) -> String {
         return "it holds no tensor".to_owned();
     }
     let first = names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
-    let known = "ViCLIP (vision_encoder.*), CLIP (visual.*), ViFi-CLIP (image_encoder.*) or CLIP-ViP (clipmodel.*)";
+    let known = "ViCLIP or InternVideo2 (vision_encoder.*), CLIP (visual.*), ViFi-CLIP (image_encoder.*) or CLIP-ViP \
+                 (clipmodel.*)";
     let transformers = names.iter().any(|name| name.starts_with("vision_model."));
     let hint = if transformers { "; these are transformers' CLIP names, use OpenAI's or open_clip's file" } else { "" };
     format!("none of its {} tensors has a name of {known}; the first are {first}{hint}", names.len())

@@ -85,7 +85,7 @@ impl ModelWriter<'_> {
         abort: &Abort,
         finish: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<WriteReport> {
-        self.check_output(output)?;
+        check_place(output, self.overwrite)?;
         let parent = parent_of(output);
         std::fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
         let staging = tempfile::Builder::new().prefix(".sgcr-").tempdir_in(parent);
@@ -103,33 +103,6 @@ impl ModelWriter<'_> {
         finish(&folder)?;
         put_in_place(&folder, output, &staging.path().join("replaced"))?;
         Ok(WriteReport { folder: output.to_owned(), ..report })
-    }
-
-    /// Only an empty folder or, with `overwrite`, one that is a model folder and nothing else may be replaced.
-    fn check_output(&self, output: &Path) -> Result<()> {
-        let refuse = |reason: &str| {
-            Err(Error::InvalidInput { what: format!("output {}", output.display()), reason: reason.to_owned() })
-        };
-        if !output.try_exists().map_err(Error::io("look for", output))? {
-            return Ok(());
-        }
-        if !output.is_dir() {
-            return refuse("it is a file; name a folder");
-        }
-        let entries: Vec<_> = std::fs::read_dir(output)
-            .and_then(|entries| entries.collect::<std::io::Result<_>>())
-            .map_err(Error::io("read", output))?;
-        if entries.is_empty() {
-            return Ok(());
-        }
-        if !self.overwrite {
-            return refuse("it is not empty; name another folder, or ask to overwrite it");
-        }
-        let folders = entries.iter().any(|entry| entry.path().is_dir());
-        if folders || !output.join(CONFIG_FILE).exists() {
-            return refuse("it is no model folder, so it is not overwritten; name another folder");
-        }
-        Ok(())
     }
 
     fn write_weights(
@@ -181,6 +154,33 @@ impl ModelWriter<'_> {
         text.push('\n');
         write_file(&folder.join(file), text.as_bytes())
     }
+}
+
+/// Only an empty folder or, with `overwrite`, one that is a model folder and nothing else may be replaced.
+pub(super) fn check_place(output: &Path, overwrite: bool) -> Result<()> {
+    let refuse = |reason: &str| {
+        Err(Error::InvalidInput { what: format!("output {}", output.display()), reason: reason.to_owned() })
+    };
+    if !output.try_exists().map_err(Error::io("look for", output))? {
+        return Ok(());
+    }
+    if !output.is_dir() {
+        return refuse("it is a file; name a folder");
+    }
+    let entries: Vec<_> = std::fs::read_dir(output)
+        .and_then(|entries| entries.collect::<std::io::Result<_>>())
+        .map_err(Error::io("read", output))?;
+    if entries.is_empty() {
+        return Ok(());
+    }
+    if !overwrite {
+        return refuse("it is not empty; name another folder, or ask to overwrite it");
+    }
+    let folders = entries.iter().any(|entry| entry.path().is_dir());
+    if folders || !output.join(CONFIG_FILE).exists() {
+        return refuse("it is no model folder, so it is not overwritten; name another folder");
+    }
+    Ok(())
 }
 
 /// Shares tensors out to shards in their order: a shard is closed before it would pass `limit`, header included.

@@ -7,7 +7,7 @@
 mod support;
 
 use burn::tensor::{Int, Tensor, TensorData};
-use sgcr::model::{VideoOptions, VideoTextModel, cosines, unit};
+use sgcr::model::{StagedVideo as _, VideoOptions, VideoTextModel, cosines, unit};
 use std::time::Instant;
 use support::{config, excess, load, prng, read, test_device};
 

@@ -19,7 +19,7 @@ fn config() -> TrainConfig {
         tokens: 8,
         heads: 2,
         per_frame: true,
-        first_frame_attends: false,
+        ..SceneTokensConfig::default()
     };
     TrainConfig {
         image_size: 32,
@@ -72,7 +72,7 @@ impl Learned {
         let config = trainer.config();
         let inputs = StepInputs::of(batch, config.frames, config.image_size, trainer.tokenizer()).unwrap();
         let encoding = model.encode_video(inputs.pixels(&(0..5), &device), &VideoOptions::default()).unwrap();
-        let rows = TextRows::new(&inputs.texts, trainer.tokenizer().end_id(), usize::MAX);
+        let rows = TextRows::new(&inputs.texts, usize::MAX);
         let texts = rows.encode(&model, &device).unwrap();
         let all = floats(cosines(encoding.embed, texts.clone()));
         let count = inputs.texts.rows;

@@ -72,8 +72,7 @@ impl Case {
     }
 
     fn plan<'a>(&'a self, micro_batch: usize, recompute: bool, abort: &'a Abort) -> GradientPlan<'a> {
-        let end_id = i32::MAX; // No row has it: every column counts.
-        GradientPlan { objective: &self.objective, micro_batch, recompute, end_id, mask_seed: None, abort }
+        GradientPlan { objective: &self.objective, micro_batch, recompute, mask_seed: None, abort }
     }
 
     /// Tokens and triplets of every frame, from the fixture's `[tokens, triplets]` of each.

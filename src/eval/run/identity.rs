@@ -35,7 +35,7 @@ pub struct WeightedAdapter {
 pub struct ModelIdentity {
     /// The folder's name, for people.
     pub name: String,
-    /// `viclip` or `clip`.
+    /// `viclip`, `clip`, `clip-vip` or `internvideo2`.
     pub model_type: String,
     /// `none`, `literal` or `block`.
     pub scene_tokens: String,

@@ -38,7 +38,7 @@ pub(super) fn tiny() -> TrainConfig {
     }
 }
 
-fn parameters(trainer: &Trainer) -> HostTensors {
+pub(super) fn parameters(trainer: &Trainer) -> HostTensors {
     block_on(HostTensors::of(&trainer.model().unwrap())).unwrap()
 }
 
@@ -120,7 +120,7 @@ fn steps_without_finite_numbers_change_nothing_and_ten_of_them_end_the_run() {
                 viclip.temp = viclip.temp.map(|temp| (temp * f32::NAN).detach().require_grad());
                 crate::model::VideoTextModel::Viclip(viclip)
             }
-            other @ crate::model::VideoTextModel::Clip(_) => other,
+            other => other,
         })
     };
     let before = parameters(&trainer);
@@ -183,10 +183,9 @@ fn captions_embedded_by_length_are_the_same() {
         ["a fox", "the red fox pushes a large blue ball slowly", "a bird chases the star then a cup", "a key"];
     let ids = trainer.tokenizer().encode(&captions).unwrap();
     let device = Device::flex();
-    let end = trainer.tokenizer().end_id();
     let whole: Tensor<2> = model.encode_text(ids_tensor(&ids, &device)).unwrap();
     for most in [1, 2, 3, usize::MAX] {
-        let rows = TextRows::new(&ids, end, most);
+        let rows = TextRows::new(&ids, most);
         let grouped = rows.encode(&model, &device).unwrap();
         let off: f32 = (grouped.clone() - whole.clone()).abs().max().into_scalar();
         assert!(off < 1e-5, "{off}");
@@ -280,7 +279,6 @@ fn first_gradients(trainer: &Trainer, micro_batch: usize, recompute: bool) -> (f
         objective: &config.objective,
         micro_batch,
         recompute,
-        end_id: trainer.tokenizer().end_id(),
         mask_seed: None,
         abort: &Abort::default(),
     };
@@ -291,8 +289,10 @@ fn first_gradients(trainer: &Trainer, micro_batch: usize, recompute: bool) -> (f
     (objective.total.into_data().iter::<f64>().next().unwrap(), by_key.collect())
 }
 
-fn assert_same_gradients(trainer: &Trainer) {
+pub(super) fn assert_same_gradients(trainer: &Trainer) {
     let (loss, whole) = first_gradients(trainer, 0, false);
+    // A key's bias has no gradient at all, but for rounding.
+    let noise = 1e-4 * whole.iter().flat_map(|(_, of)| of).fold(1e-2f32, |most, x| most.max(x.abs()));
     assert!(whole.len() > 3 && whole.iter().any(|(_, of)| of.iter().any(|x| *x != 0.0)));
     // 7 clips: micro-batches of one size, of unequal sizes, one of all.
     for (micro_batch, recompute) in [(0, true), (1, false), (3, false), (3, true), (7, true), (9, false)] {
@@ -301,7 +301,7 @@ fn assert_same_gradients(trainer: &Trainer) {
         assert_eq!(parts.len(), whole.len(), "by {micro_batch}, {recompute}");
         for ((key, expected), (name, got)) in whole.iter().zip(&parts) {
             assert_eq!(key, name);
-            let largest = expected.iter().fold(1e-6f32, |most, x| most.max(x.abs()));
+            let largest = expected.iter().fold(noise, |most, x| most.max(x.abs()));
             let off = expected.iter().zip(got).fold(0f32, |most, (a, b)| most.max((a - b).abs()));
             assert!(off <= 1e-3 * largest, "{key} by {micro_batch}, {recompute}: off by {off} of {largest}");
         }
@@ -443,7 +443,7 @@ fn a_run_from_a_base_keeps_the_best_and_goes_on_exactly() {
 }
 
 /// The base with the run's adapter on is the run's merged model, which is stored in f16.
-fn assert_adapter_is_the_model(base: &std::path::Path, run: &std::path::Path) {
+pub(super) fn assert_adapter_is_the_model(base: &std::path::Path, run: &std::path::Path) {
     let device = Device::flex();
     let open =
         |path: &std::path::Path| TrainingBase::open(path, &device, &mut Silent, &Abort::default()).unwrap().model;

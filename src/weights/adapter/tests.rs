@@ -55,7 +55,8 @@ fn embed(model: &VideoTextModel) -> Vec<f32> {
     let shape = [1, vision.frames, 3, vision.image_size, vision.image_size];
     let pixels = host(&shape, |i| (i * 37 % 101) as f32 / 50.0 - 1.0).values;
     let pixels = Tensor::<5>::from_data(TensorData::new(pixels, shape), &Device::flex());
-    let ids = Tensor::<2, Int>::from_data([[7, 3, 300, 511, 0, 0]], &Device::flex());
+    let last = (model.config().text.vocab_size - 1) as i32;
+    let ids = Tensor::<2, Int>::from_data([[7, 3, last / 2, last, 0, 0]], &Device::flex());
     let video = model.encode_video(pixels, &VideoOptions::default()).unwrap().embed;
     let text = model.encode_text(ids).unwrap();
     [floats(video), floats(text)].concat()
@@ -168,6 +169,54 @@ fn projections_of_unlike_ranks_and_scales_still_add_the_same() {
     assert_eq!(again.pairs.len(), adapter.pairs.len(), "a pair of zeros is none");
     assert_eq!(again.pairs[&block(0, "attn.out_proj")].rank(), 5);
     assert_near("embeddings", &embed(&mix(&tiny(), &[(&again, 1.0)]).unwrap()), &expected, 1e-6);
+}
+
+/// InternVideo2's linear maps are PEFT's plain ones: a pair adds `scale B A` to the checkpoint's own tensor.
+#[test]
+fn internvideo2_s_pairs_add_to_its_own_maps() {
+    let name = "internvideo2_tiny";
+    let base = load(&config(name), &format!("{name}/checkpoint.safetensors"));
+    let targets = ["attn.qkv", "attn.proj", "mlp.fc1", "query", "key", "value", "output.dense"].map(str::to_owned);
+    let settings = LoraConfig { targets: targets.to_vec(), ..both() };
+    let mut adapted = base.clone();
+    adapted.add_adapters(&settings, 3).unwrap();
+    let mut adapter = block_on(Adapter::of(&adapted, "memory", AdapterBase::default(), |_| false)).unwrap();
+    // Three blocks of three maps, three of five (BERT has two that end in output.dense).
+    assert_eq!(adapter.pairs.len(), 3 * 3 + 3 * 5);
+    for (at, pair) in adapter.pairs.values_mut().enumerate() {
+        pair.b = host(&pair.b.shape.clone(), |i| ((i * 31 + at) % 17) as f32 / 80.0 - 0.1);
+    }
+    let files = folder(&adapter);
+    let config: serde_json::Value = serde_json::from_slice(&files.files()[ADAPTER_CONFIG_FILE]).unwrap();
+    let listed = config["target_modules"].as_array().unwrap();
+    for path in ["vision_encoder.blocks.2.attn.qkv", "text_encoder.bert.encoder.layer.0.attention.self.query"] {
+        assert!(listed.contains(&path.into()) && adapter.pairs.contains_key(path), "{config}");
+    }
+    let again = read(&files).unwrap();
+    assert_eq!(again.pairs, adapter.pairs);
+
+    let mut tensors = crate::weights::module::collect(&base).into_iter().collect::<BTreeMap<_, _>>();
+    for (path, pair) in &again.pairs {
+        let [outputs, inputs] = pair.shape();
+        let matrix = |tensor: &HostTensor| {
+            let shape = [tensor.shape[0], tensor.shape[1]];
+            tensor.clone().upload(&Device::flex()).values.reshape(shape)
+        };
+        let added = matrix(&pair.b).matmul(matrix(&pair.a)) * pair.scale;
+        let tensor = tensors.get_mut(&format!("{path}.weight")).unwrap();
+        assert_eq!(tensor.shape, [outputs, inputs], "{path}");
+        tensor.values = tensor.values.clone() + added.reshape([outputs * inputs]);
+    }
+    let merged = apply(base.clone(), tensors, "x", &LoadRules::default()).unwrap();
+    let mixed = mix(&base, &[(&again, 1.0)]).unwrap();
+    let (expected, plain) = (embed(&merged), embed(&base));
+    assert_near("embeddings", &embed(&mixed), &expected, 2e-4);
+    let moved = expected.iter().zip(&plain).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(moved > 0.02, "{moved}");
+    let mut own = mixed;
+    own.merge_adapters();
+    own.remove_adapters();
+    assert_near("merged", &embed(&own), &expected, 2e-4);
 }
 
 /// The reference's numbers for a plain ViCLIP with LoRA pairs and scene-graph parameters trained on top of it.
