@@ -47,6 +47,7 @@ use crate::source::Folder;
 use crate::text::Tokenizer;
 use crate::weights::ModelFolder;
 use crate::weights::module::{self, LoadRules};
+use crate::world::Level;
 use burn::tensor::FloatDType;
 use dtype::{cast, check_dtype, float_type};
 
@@ -147,13 +148,14 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::MissingFile`] for a folder that came without a tokenizer.
-    pub fn world_evaluation(&self) -> Result<WorldEvaluation<'_>> {
+    pub fn world_evaluation(&self, level: Level) -> Result<WorldEvaluation<'_>> {
         let tokenizer = self.tokenizer()?;
         Ok(WorldEvaluation {
             model: &self.model,
             tokenizer,
             preprocess: &self.preprocess,
             device: self.device.device(),
+            level,
         })
     }
 

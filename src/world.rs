@@ -16,6 +16,7 @@
 //! - [`kind`], [`action`]: what there is and what it can do
 //! - `script`, `stage`, `motion`: who does what, where everybody is
 //! - `drawing`, `sprite`, `background`, `render`: pixels
+//! - [`Level`]: how much of it there is in a clip
 //! - `scene`, [`vidor_json`]: the graph
 //! - `claim`, `caption`, `near_miss`: words
 
@@ -25,6 +26,7 @@ mod caption;
 mod claim;
 mod drawing;
 pub mod kind;
+mod level;
 mod motion;
 mod near_miss;
 mod random;
@@ -38,6 +40,7 @@ mod tests;
 mod vidor;
 
 pub use caption::vocabulary;
+pub use level::Level;
 pub use near_miss::{NearMiss, NearMissKind};
 pub use vidor::vidor_json;
 
@@ -63,17 +66,17 @@ pub const HEIGHT: usize = 128;
 /// Seeds of one split.
 const SPLIT_SEEDS: u64 = 1_000_000_000;
 
-/// What a clip is for. Splits have seed ranges of their own; (actor, action, object) triples that a hash holds out occur
+/// What a clip is for. Splits have seed ranges of their own in each [`Level`]; (actor, action, object) triples that a hash holds out occur
 /// in the compositional split only, and there in every clip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Split {
-    /// Seeds from 0.
+    /// Seeds from the level's first.
     Train,
-    /// Seeds from 1,000,000,000.
+    /// Seeds 1,000,000,000 further on.
     Validation,
-    /// Seeds from 2,000,000,000.
+    /// Seeds 2,000,000,000 further on.
     Test,
-    /// Seeds from 3,000,000,000.
+    /// Seeds 3,000,000,000 further on.
     Compositional,
 }
 
@@ -92,17 +95,11 @@ impl Split {
         }
     }
 
-    /// The seeds of its clips.
-    #[must_use]
-    pub const fn seeds(self) -> std::ops::Range<u64> {
-        let first = self as u64 * SPLIT_SEEDS;
-        first..first + SPLIT_SEEDS
-    }
-
     /// The split of a seed; seeds past all ranges follow the rules of training clips.
     #[must_use]
     pub fn of(seed: u64) -> Self {
-        Self::ALL.into_iter().find(|split| split.seeds().contains(&seed)).unwrap_or(Self::Train)
+        let level = Level::of(seed);
+        Self::ALL.into_iter().find(|split| level.seeds(*split).contains(&seed)).unwrap_or(Self::Train)
     }
 }
 
@@ -121,10 +118,10 @@ pub struct WorldClip {
 }
 
 impl WorldClip {
-    /// Clip `index` of a split; indices past the split's end start over.
+    /// Clip `index` of a split of [`Level::Crowd`].
     #[must_use]
     pub fn generate(split: Split, index: u64) -> Self {
-        Self::from_seed(split.seeds().start + index % SPLIT_SEEDS)
+        Level::Crowd.clip(split, index)
     }
 
     /// The clip of a seed.

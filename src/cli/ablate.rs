@@ -10,12 +10,13 @@ use std::path::PathBuf;
 /// report (report.md, report.html).
 ///
 /// Cell by cell: started again with the same output folder, it goes on where it was stopped. With the defaults, twelve
-/// cells of 400 steps take some hours on two cores.
+/// cells of 600 steps take an hour on two cores.
 #[derive(Debug, clap::Args)]
 #[command(after_help = concat!("Examples:
-  sgcr ablate --base www/model --output ablation
-  sgcr ablate --base www/model --output ablation --set seeds=5 --set alphas='[0.03, 0.3, 1.0]'
-  sgcr ablate --base www/model --output quick --set train.steps=50 --set train.eval_clips=50 --set seeds=2"))]
+  sgcr train --preset world --output models/world
+  sgcr ablate --base models/world --output ablation
+  sgcr ablate --base models/world --output ablation --set seeds=5 --set alphas='[0.03, 0.3, 1.0]'
+  sgcr ablate --base models/world --output quick --set train.steps=50 --set train.eval_clips=50 --set seeds=2"))]
 pub struct AblateArgs {
     /// Model folder that every cell starts from
     #[arg(long)]

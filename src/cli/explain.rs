@@ -32,7 +32,7 @@ pub struct ExplainArgs {
     /// Labels of predicates, comma-separated
     #[arg(long, value_delimiter = ',', required_unless_present = "world_labels")]
     predicates: Vec<String>,
-    /// The labels of the generated world
+    /// The labels of the generated world: its things, told with their colours
     #[arg(long, conflicts_with_all = ["entities", "predicates"])]
     world_labels: bool,
     /// Least score of a triplet that is drawn, 0 to 1
@@ -63,7 +63,7 @@ fn parse_share(text: &str) -> Result<f32, String> {
 /// A model without scene-graph tokens; whatever is wrong with model, clip or labels; files that cannot be written.
 pub fn run(args: &ExplainArgs, context: &Context) -> anyhow::Result<()> {
     let labels = if args.world_labels {
-        SceneLabels::world()
+        SceneLabels::colored_world()
     } else {
         SceneLabels::new(args.entities.clone(), args.predicates.clone())?
     };

@@ -6,6 +6,7 @@ use super::{Context, output};
 use crate::config::ModelType;
 use crate::platform::{ComputeDevice, DeviceName, block_on};
 use crate::train::{RunOptions, TrainConfig, WriteErrors, preset, run as train};
+use crate::world::Level;
 use std::path::PathBuf;
 
 /// Trains a fresh small ViCLIP (or InternVideo2) or a model that is there, and writes a model folder.
@@ -20,6 +21,7 @@ use std::path::PathBuf;
   sgcr train --output models/mine
   sgcr train --output models/tiny --steps 200 --batch 16 --vision-layers 2 --eval-clips 100
   sgcr train --output models/mine --resume
+  sgcr train --preset world --output models/world
   sgcr train --config models/mine/config.toml --seed 2 --output models/second
   sgcr train --base models/mine --scenes 4 --set scene_tokens.variant=literal --set scene_tokens.tokens=8 --output models/sgcr
   sgcr train --base models/viclip-b16 --manifest pairs.jsonl --validate-every 500 --output models/own
@@ -29,7 +31,8 @@ pub struct TrainArgs {
     /// Folder to write
     #[arg(long, short)]
     output: PathBuf,
-    /// Settings of the paper to begin with: viclip-b16-sgcr, internvideo2-1b-sgcr
+    /// Settings to begin with: the paper's (viclip-b16-sgcr, internvideo2-1b-sgcr), or those of our model of the generated
+    /// world (world)
     #[arg(long)]
     preset: Option<String>,
     /// Settings as TOML or JSON (a run's own config.toml is one); flags win over it
@@ -121,6 +124,11 @@ settings! {
     log_every: usize,
     /// Fresh clips of each split that the finished model is tested on
     eval_clips: usize,
+    /// Level of the generated world: trio, crowd [default: trio]
+    #[arg(value_parser = word::<Level>)]
+    level: Level,
+    /// Whether pairs of a step share their casts, so that only what is done tells them apart: true or false
+    shared_casts: bool,
     /// Annotated clips a step, beside the pairs
     scenes: usize,
     /// Whether the temperature trains: true or false

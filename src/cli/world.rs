@@ -7,7 +7,7 @@ use crate::eval::{AttentionPanel, WorldAttention, attention_figure};
 use crate::event::{Abort, Event, Events as _};
 use crate::platform::{block_on, write_beside};
 use crate::video::encode::{self, Codec};
-use crate::world::{FPS, FRAMES, HEIGHT, Split, WIDTH, WorldClip, vidor_json};
+use crate::world::{FPS, FRAMES, HEIGHT, Level, Split, WIDTH, WorldClip, vidor_json};
 use std::path::{Path, PathBuf};
 
 /// Clips of the generated world.
@@ -36,9 +36,9 @@ struct WriteArgs {
     /// Seed of the first clip
     #[arg(long, conflicts_with = "split")]
     seed: Option<u64>,
-    /// Clips of a split from its first: train, validation, test, compositional
+    /// Clips of a split from its first: train, validation, test, compositional; crowd-train and so on are harder to read
     #[arg(long, value_parser = parse_split)]
-    split: Option<Split>,
+    split: Option<(Level, Split)>,
     /// How many clips
     #[arg(long, default_value_t = 1)]
     count: u64,
@@ -63,9 +63,12 @@ struct EvalArgs {
     /// Clips to use
     #[arg(long, default_value_t = 1000)]
     clips: u64,
-    /// Their split: train, validation, test, compositional
+    /// Their split: train, validation, test, compositional; crowd-train and so on are harder to read
     #[arg(long, default_value = "test", value_parser = parse_split)]
-    split: Split,
+    split: (Level, Split),
+    /// Read SG tokens with bare classes ("robot"), not with coloured ones ("red robot")
+    #[arg(long)]
+    bare_classes: bool,
     /// Write a figure (SVG) of where CLS looks, layer by layer, in clips told apart from near misses and in others
     #[arg(long, value_name = "FILE")]
     attention: Option<PathBuf>,
@@ -85,14 +88,13 @@ pub fn run(args: &WorldArgs, context: &Context) -> anyhow::Result<()> {
     }
 }
 
-fn parse_split(name: &str) -> Result<Split, String> {
-    let names = || Split::ALL.map(Split::name).join(", ");
-    Split::ALL.into_iter().find(|split| split.name() == name).ok_or_else(|| format!("known are: {}", names()))
+fn parse_split(name: &str) -> Result<(Level, Split), String> {
+    Level::split_named(name).ok_or_else(|| format!("known are: {}", Level::split_names()))
 }
 
 fn write(args: &WriteArgs, context: &Context) -> anyhow::Result<()> {
     std::fs::create_dir_all(&args.output).map_err(crate::Error::io("create", &args.output))?;
-    let first = args.seed.or_else(|| args.split.map(|split| split.seeds().start)).unwrap_or(0);
+    let first = args.seed.or_else(|| args.split.map(|(level, split)| level.seeds(split).start)).unwrap_or(0);
     let mut bars = context.bars();
     let mut manifest = String::new();
     for done in 0..args.count {
@@ -129,15 +131,16 @@ fn write_clip(seed: u64, folder: &Path, format: &str, abort: &Abort) -> anyhow::
 
 fn evaluate(args: &EvalArgs, context: &Context) -> anyhow::Result<()> {
     let session = args.model.open(context)?;
-    let evaluation = session.world_evaluation()?;
+    let (level, split) = args.split;
+    let evaluation = session.world_evaluation(level)?;
     let has_scene_tokens = session.model().scene_tokens().is_some();
-    let (split, clips, abort) = (args.split, 0..args.clips, &context.abort);
+    let (clips, abort) = (0..args.clips, &context.abort);
     let mut bars = context.bars();
     let (kinds, retrieval, grounding) = block_on(async {
         let kinds = evaluation.near_misses(split, clips.clone(), &mut bars, abort).await?;
         let retrieval = evaluation.retrieval(split, clips.clone(), &mut bars, abort).await?;
         let grounding = if has_scene_tokens {
-            Some(evaluation.grounding(split, clips.clone(), &mut bars, abort).await?)
+            Some(evaluation.grounding(split, clips.clone(), !args.bare_classes, &mut bars, abort).await?)
         } else {
             None
         };
@@ -150,11 +153,11 @@ fn evaluate(args: &EvalArgs, context: &Context) -> anyhow::Result<()> {
     bars.finish();
     if args.json {
         return output::print_json(&serde_json::json!({
-            "split": split.name(), "clips": args.clips, "kinds": kinds.to_json(), "retrieval": retrieval,
+            "split": level.split_name(split), "clips": args.clips, "kinds": kinds.to_json(), "retrieval": retrieval,
             "grounding": grounding.map(|grounding| grounding.to_json()),
         }));
     }
-    let (count, split) = (args.clips, split.name());
+    let (count, split) = (args.clips, level.split_name(split));
     output::print(&format!("{count} clips of the generated world's {split} split\n{kinds}\n\n{retrieval}"))?;
     match grounding {
         Some(grounding) => output::print(&format!("\n{grounding}")),

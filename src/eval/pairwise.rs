@@ -9,7 +9,7 @@ use crate::event::{Abort, Event, Events};
 use crate::model::{VideoOptions, VideoTextModel, cosines};
 use crate::platform::yield_now;
 use crate::text::Tokenizer;
-use crate::world::{NearMiss, NearMissKind, Split};
+use crate::world::{Level, NearMiss, NearMissKind, Split};
 use burn::tensor::{Device, Tensor};
 use std::fmt;
 use std::ops::Range;
@@ -98,6 +98,8 @@ pub struct WorldEvaluation<'a> {
     pub preprocess: &'a PreprocessConfig,
     /// Where it computes.
     pub device: &'a Device,
+    /// Level of the world whose splits are meant.
+    pub level: Level,
 }
 
 impl WorldEvaluation<'_> {
@@ -193,7 +195,7 @@ mod tests {
         let device = Device::flex();
         let trainer = Trainer::new(config, None, &device).unwrap();
         let (model, tokenizer, preprocess) = (trainer.model().unwrap(), trainer.tokenizer(), trainer.preprocess());
-        let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device: &device };
+        let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device: &device, level: Level::Crowd };
         let run = |clips| block_on(evaluation.near_misses(Split::Test, clips, &mut Silent, &Abort::default())).unwrap();
         let mut expected = KindTable::default();
         let mut pairs = 0;

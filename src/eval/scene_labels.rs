@@ -3,7 +3,7 @@
 use crate::data::LabelTexts;
 use crate::error::{Error, Result};
 use crate::world::action::Predicate;
-use crate::world::kind::Kind;
+use crate::world::kind::{Color, Kind};
 use std::collections::BTreeSet;
 
 /// Labels to choose from. A label is embedded in its words ([`LabelTexts`]: "flee_from" is read "flee from"), as training
@@ -47,6 +47,14 @@ impl SceneLabels {
             predicates: Predicate::ALL.map(|predicate| predicate.name().to_owned()).to_vec(),
             texts: LabelTexts::default(),
         }
+    }
+
+    /// All labels of the generated world, kinds told with their colours ("red robot"), as training with
+    /// `colored_classes` tells them.
+    #[must_use]
+    pub fn colored_world() -> Self {
+        let colored = |kind: Kind| Color::ALL.map(|color| format!("{} {}", color.name(), kind.name()));
+        Self { entities: Kind::ALL.into_iter().flat_map(colored).collect(), ..Self::world() }
     }
 
     /// The words of some labels from a table of the user's own.
@@ -106,6 +114,12 @@ mod tests {
             let graph = crate::world::WorldClip::generate(crate::world::Split::Test, index).graph;
             assert!(graph.tracks.iter().all(|track| labels.entities().contains(&track.category)));
             assert!(graph.relations.iter().all(|relation| labels.predicates().contains(&relation.predicate)));
+        }
+        let colored = SceneLabels::colored_world();
+        assert_eq!(colored.entities().len(), 13 * 8);
+        for index in 0..20 {
+            let graph = crate::world::Level::Trio.clip(crate::world::Split::Test, index).graph.with_colored_classes();
+            assert!(graph.tracks.iter().all(|track| colored.entities().contains(&track.category)));
         }
         let own = LabelTexts::from_json(r#"{"push": "shove"}"#, "own.json").unwrap();
         assert_eq!(labels.with_texts(own).words(&["push".to_owned()]), ["shove"]);

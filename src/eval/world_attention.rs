@@ -68,6 +68,7 @@ mod tests {
     use crate::event::Silent;
     use crate::platform::block_on;
     use crate::train::{TrainConfig, Trainer};
+    use crate::world::Level;
     use burn::tensor::Device;
 
     /// Against the counts of the near misses themselves, and the mean put together from both outcomes.
@@ -91,7 +92,7 @@ mod tests {
             SceneTokensConfig { variant: SceneTokensVariant::Literal, tokens: 3, heads: 2, ..Default::default() };
         let model = trainer.model().unwrap().with_scene_tokens(&scene, 4).unwrap();
         let (tokenizer, preprocess) = (trainer.tokenizer(), trainer.preprocess());
-        let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device: &device };
+        let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device: &device, level: Level::Crowd };
         let abort = Abort::default();
         let found = block_on(evaluation.attention(Split::Test, 2..22, &mut Silent, &abort)).unwrap();
         let table = block_on(evaluation.near_misses(Split::Test, 2..22, &mut Silent, &abort)).unwrap();

@@ -7,7 +7,7 @@ use crate::model::{VideoEncoding, VideoOptions};
 use crate::platform::parallel_map;
 use crate::video::sampling::frame_indices;
 use crate::video::{FrameSource as _, preprocess};
-use crate::world::{Split, WorldClip};
+use crate::world::{Level, Split, WorldClip};
 use burn::tensor::{Int, Tensor, TensorData};
 use std::ops::Range;
 
@@ -24,9 +24,9 @@ pub struct DrawnClip {
 }
 
 impl DrawnClip {
-    /// Draws clip `index` of a split.
-    pub fn new(preprocessing: &PreprocessConfig, split: Split, index: u64) -> Result<Self> {
-        let clip = WorldClip::generate(split, index);
+    /// Draws clip `index` of a level's split.
+    pub fn new(preprocessing: &PreprocessConfig, level: Level, split: Split, index: u64) -> Result<Self> {
+        let clip = level.clip(split, index);
         let frames = frame_indices(preprocessing.sampling, &clip.info(), preprocessing.frames, index)?;
         let pixels = preprocess::pixels(&clip.render(&frames), preprocessing);
         Ok(Self { clip, frames, pixels })
@@ -47,8 +47,9 @@ impl WorldEvaluation<'_> {
         clips: Range<u64>,
         keep: impl Fn(DrawnClip) -> T + Sync + Send,
     ) -> Result<Vec<T>> {
-        let preprocessing = self.preprocess;
-        let drawn = parallel_map(clips.collect(), |index| DrawnClip::new(preprocessing, split, index).map(&keep));
+        let (preprocessing, level) = (self.preprocess, self.level);
+        let draw = |index| DrawnClip::new(preprocessing, level, split, index).map(&keep);
+        let drawn = parallel_map(clips.collect(), draw);
         drawn.into_iter().collect()
     }
 

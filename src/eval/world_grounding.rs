@@ -60,8 +60,8 @@ impl fmt::Display for WorldGrounding {
 }
 
 impl WorldEvaluation<'_> {
-    /// Reads the SG tokens of clips of a split with the world's labels and holds them against the exact graphs. Emits
-    /// [`Event::Progress`] of stage `ground` in clips.
+    /// Reads the SG tokens of clips of a split with the world's labels, kinds told with their colours where `colored`, and
+    /// holds them against the exact graphs. Emits [`Event::Progress`] of stage `ground` in clips.
     ///
     /// # Errors
     /// [`Error::NoSceneTokens`] for a model without; [`Error::Aborted`]; [`Error::Compute`] when the device fails; those of
@@ -70,10 +70,11 @@ impl WorldEvaluation<'_> {
         &self,
         split: Split,
         clips: Range<u64>,
+        colored: bool,
         events: &mut impl Events,
         abort: &Abort,
     ) -> Result<WorldGrounding> {
-        let labels = SceneLabels::world();
+        let labels = if colored { SceneLabels::colored_world() } else { SceneLabels::world() };
         let reader = SceneReader::new(self.model, self.tokenizer, &labels, self.device)?;
         let total = clips.end.saturating_sub(clips.start);
         let mut result = WorldGrounding {
@@ -85,7 +86,12 @@ impl WorldEvaluation<'_> {
         for batch in batches(&clips) {
             abort.check()?;
             let end = batch.end;
-            let drawn = self.draw(split, batch, |drawn| drawn)?;
+            let drawn = self.draw(split, batch, |mut drawn| {
+                if colored {
+                    drawn.clip.graph = drawn.clip.graph.with_colored_classes();
+                }
+                drawn
+            })?;
             self.ground(&drawn, &reader, &mut result).await?;
             events.emit(Event::Progress { stage: "ground", done: end - clips.start, total });
             yield_now().await;
@@ -120,6 +126,7 @@ mod tests {
     use crate::event::Silent;
     use crate::platform::block_on;
     use crate::train::{TrainConfig, Trainer};
+    use crate::world::Level;
     use burn::tensor::Device;
     use std::collections::BTreeSet;
 
@@ -148,8 +155,9 @@ mod tests {
             SceneTokensConfig { variant: SceneTokensVariant::Literal, tokens: 3, heads: 2, ..Default::default() };
         let model = trainer.model().unwrap().with_scene_tokens(&scene, 4).unwrap();
         let (tokenizer, preprocess) = (trainer.tokenizer(), trainer.preprocess());
-        let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device: &device };
-        let run = |clips| block_on(evaluation.grounding(Split::Test, clips, &mut Silent, &Abort::default())).unwrap();
+        let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device: &device, level: Level::Crowd };
+        let run =
+            |clips| block_on(evaluation.grounding(Split::Test, clips, false, &mut Silent, &Abort::default())).unwrap();
         let all = run(4..24);
         let mut sum = Grounding::default();
         for index in 4..24 {
@@ -188,7 +196,7 @@ mod tests {
     /// Tokens that tell the truth find everything: the frame's own targets read back.
     #[test]
     fn a_perfect_answer_has_full_recall() {
-        let drawn = DrawnClip::new(trainer().preprocess(), Split::Test, 7).unwrap();
+        let drawn = DrawnClip::new(trainer().preprocess(), Level::Crowd, Split::Test, 7).unwrap();
         let labels = SceneLabels::world();
         let (entities, predicates) = (labels.entities(), labels.predicates());
         let mut grounding = Grounding::default();
@@ -219,8 +227,9 @@ mod tests {
         let (trainer, device) = (trainer(), Device::flex());
         let model = trainer.model().unwrap();
         let (tokenizer, preprocess) = (trainer.tokenizer(), trainer.preprocess());
-        let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device: &device };
-        let error = block_on(evaluation.grounding(Split::Test, 0..1, &mut Silent, &Abort::default())).unwrap_err();
+        let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device: &device, level: Level::Crowd };
+        let error =
+            block_on(evaluation.grounding(Split::Test, 0..1, false, &mut Silent, &Abort::default())).unwrap_err();
         assert_eq!(error.code(), "no-scene-tokens");
     }
 }

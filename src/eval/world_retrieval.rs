@@ -93,6 +93,7 @@ mod tests {
     use crate::model::cosines;
     use crate::platform::block_on;
     use crate::train::{TrainConfig, Trainer};
+    use crate::world::Level;
     use burn::tensor::Device;
 
     fn tiny() -> TrainConfig {
@@ -114,7 +115,8 @@ mod tests {
     fn ranks_are_those_of_the_cosines() {
         let trainer = Trainer::new(tiny(), None, &Device::flex()).unwrap();
         let (model, tokenizer, preprocess) = (trainer.model().unwrap(), trainer.tokenizer(), trainer.preprocess());
-        let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device: &Device::flex() };
+        let evaluation =
+            WorldEvaluation { model: &model, tokenizer, preprocess, device: &Device::flex(), level: Level::Crowd };
         let clips = 5..25;
         let found = block_on(evaluation.retrieval(Split::Test, clips.clone(), &mut Silent, &Abort::default())).unwrap();
         assert_eq!((found.clips, found.shared), (20, 0));
@@ -157,7 +159,8 @@ mod tests {
     fn no_clips_are_refused() {
         let trainer = Trainer::new(tiny(), None, &Device::flex()).unwrap();
         let (model, tokenizer, preprocess) = (trainer.model().unwrap(), trainer.tokenizer(), trainer.preprocess());
-        let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device: &Device::flex() };
+        let evaluation =
+            WorldEvaluation { model: &model, tokenizer, preprocess, device: &Device::flex(), level: Level::Crowd };
         let error = block_on(evaluation.retrieval(Split::Test, 3..3, &mut Silent, &Abort::default())).unwrap_err();
         assert_eq!(error.code(), "invalid-input");
     }

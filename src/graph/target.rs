@@ -42,6 +42,17 @@ impl VideoGraph {
             .collect()
     }
 
+    /// The same graph with classes told with their colours, where these are known: "red robot".
+    #[must_use]
+    pub fn with_colored_classes(mut self) -> Self {
+        for track in &mut self.tracks {
+            if let Some(color) = track.attributes.get("color") {
+                track.category = format!("{color} {}", track.category);
+            }
+        }
+        self
+    }
+
     /// `[4]`: centre and size of a box in parts of the frame, what lies outside of the frame cut off.
     #[must_use]
     pub fn normalised(&self, b: &BoundingBox) -> [f32; 4] {

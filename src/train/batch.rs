@@ -8,7 +8,7 @@ use crate::platform::parallel_map;
 use crate::train::{TrainConfig, kept_patches};
 use crate::video::sampling::frame_indices;
 use crate::video::{FrameSource, preprocess};
-use crate::world::{Split, WorldClip};
+use crate::world::{Level, Split};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -58,7 +58,8 @@ const SCENE_TRIES: u64 = 64;
 pub fn draw_batch(config: &TrainConfig, preprocessing: &PreprocessConfig, step: usize) -> Result<Batch> {
     let start = config.seed.wrapping_mul(SEED_STRIDE);
     let first = start.wrapping_add((step * config.batch) as u64);
-    let clips = (0..config.batch as u64).map(|i| first.wrapping_add(i)).collect();
+    let stride = if config.shared_casts { 1 } else { Level::GROUP };
+    let clips = (0..config.batch as u64).map(|i| first.wrapping_add(i).wrapping_mul(stride)).collect();
     let drawn = parallel_map(clips, |index| draw(config, preprocessing, step, index));
     let mut batch = Batch { rounds: vec![Round::default(); 1 + config.near_misses], ..Batch::default() };
     for clip in drawn {
@@ -72,8 +73,10 @@ pub fn draw_batch(config: &TrainConfig, preprocessing: &PreprocessConfig, step: 
             round.negatives.extend(negative);
         }
     }
-    let first = start.wrapping_add(SCENE_STREAM).wrapping_add((step * config.scenes) as u64);
-    let clips = (0..config.scenes as u64).map(|i| first.wrapping_add(i)).collect();
+    let first = start.wrapping_add((step * config.scenes) as u64);
+    // One of each group that shares its actors: among others, the visual branch has more classes to tell apart.
+    let scene = |i| first.wrapping_add(i).wrapping_mul(Level::GROUP).wrapping_add(SCENE_STREAM);
+    let clips = (0..config.scenes as u64).map(scene).collect();
     let rules = SampleRules {
         frames: config.frames,
         spans: Spans::default(),
@@ -103,7 +106,7 @@ fn draw_scene(
     let seed = config.seed.rotate_left(32) ^ index;
     // Nearly every clip of the world has an (F, B, O); the next one is taken where one has none.
     for attempt in 0..SCENE_TRIES {
-        let clip = WorldClip::generate(Split::Train, index.wrapping_add(attempt * SEED_STRIDE));
+        let clip = config.level.clip(Split::Train, index.wrapping_add(attempt * SEED_STRIDE));
         if let Some(sample) = GraphSample::draw(&clip.graph, rules, seed) {
             let frames: Vec<usize> = sample.frames.iter().map(|frame| *frame as usize).collect();
             let pixels = preprocess::pixels(&clip.render(&frames), preprocessing);
@@ -122,7 +125,7 @@ pub(super) fn keep(config: &TrainConfig, step: usize, random: &mut Pcg64Mcg) -> 
 
 fn draw(config: &TrainConfig, preprocessing: &PreprocessConfig, step: usize, index: u64) -> Result<Drawn> {
     let mut random = Pcg64Mcg::seed_from_u64(config.seed.rotate_left(32) ^ index);
-    let clip = WorldClip::generate(Split::Train, index);
+    let clip = config.level.clip(Split::Train, index);
     let frames = frame_indices(SamplingRule::Rand, &clip.info(), config.frames, random.random::<u64>())?;
     let pixels = preprocess::pixels(&clip.render(&frames), preprocessing);
     let keep = keep(config, step, &mut random);

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::loss::{ObjectiveConfig, Reduction};
 use crate::model::{is_adapter_key, is_scene_key, is_temperature_key};
 use crate::train::{DataConfig, GroupRates, WriteErrors};
+use crate::world::Level;
 use serde::{Deserialize, Serialize};
 
 /// Settings of a run. Two runs with equal settings on the generated world see the same clips in the same order.
@@ -66,6 +67,11 @@ pub struct TrainConfig {
     pub log_every: usize,
     /// Fresh clips of each split that the finished model is tested on.
     pub eval_clips: usize,
+    /// Level of the generated world.
+    pub level: Level,
+    /// Whether the pairs of a step come from groups that share their actors ([`Level::GROUP`]), so that only what these do
+    /// tells the clips apart; else each is of another group.
+    pub shared_casts: bool,
     /// Annotated clips of each step, beside the pairs: their scene graphs teach the text and the visual branch.
     pub scenes: usize,
     /// Whether L_VSG's classes are told with their colours ("red robot"); the paper's are the bare labels.
@@ -132,6 +138,8 @@ impl Default for TrainConfig {
             checkpoint_every: 200,
             log_every: 10,
             eval_clips: 1000,
+            level: Level::default(),
+            shared_casts: false,
             scenes: 0,
             colored_classes: false,
             objective: ObjectiveConfig { reduction: Reduction::Mean, ..ObjectiveConfig::default() },

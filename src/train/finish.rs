@@ -67,7 +67,8 @@ pub(super) fn finish(
     let file = staging.display().to_string();
     let model = apply(VideoTextModel::empty(folder.config(), device), tensors, &file, &LoadRules::default())?;
     let (tokenizer, preprocess) = (trainer.tokenizer(), folder.preprocess());
-    let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device };
+    let level = trainer.config().level;
+    let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device, level };
     let outcome = match source.facts() {
         None => Outcome::World(near_misses(&evaluation, trainer.config().eval_clips as u64, events, abort)?),
         Some(facts) => {

@@ -1,11 +1,13 @@
-//! The paper's settings for the two models that it fine-tunes, as TOML documents to lay over the defaults.
+//! The paper's settings for the two models that it fine-tunes, and those of our own model of the generated world, as TOML
+//! documents to lay over the defaults.
 
 use crate::error::{Error, Result};
 
 /// Every preset: its name and its document.
-pub const PRESETS: [(&str, &str); 2] = [
+pub const PRESETS: [(&str, &str); 3] = [
     ("viclip-b16-sgcr", include_str!("presets/viclip-b16-sgcr.toml")),
     ("internvideo2-1b-sgcr", include_str!("presets/internvideo2-1b-sgcr.toml")),
+    ("world", include_str!("presets/world.toml")),
 ];
 
 /// The document of a preset, comments included.
@@ -78,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_both_share() {
-        for (name, _) in PRESETS {
+        for name in ["viclip-b16-sgcr", "internvideo2-1b-sgcr"] {
             let config = read(name);
             assert_eq!((config.learning_rate, config.weight_decay), (2e-7, 0.2));
             let lora = config.lora.as_ref().unwrap();

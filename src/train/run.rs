@@ -201,8 +201,8 @@ fn draw_curves(curves: &mut EventWriter, report: &StepReport) -> Result<()> {
 /// the recall at 1 among the held-out pairs, mean of both directions.
 fn validate(trainer: &Trainer, source: &Source, device: &Device, abort: &Abort) -> Result<f64> {
     let model = trainer.model()?;
-    let evaluation =
-        WorldEvaluation { model: &model, tokenizer: trainer.tokenizer(), preprocess: trainer.preprocess(), device };
+    let (tokenizer, preprocess, level) = (trainer.tokenizer(), trainer.preprocess(), trainer.config().level);
+    let evaluation = WorldEvaluation { model: &model, tokenizer, preprocess, device, level };
     if let Some(held_out) = source.held_out() {
         return Ok(held_out.measure(&evaluation, &mut Silent, abort)?.accuracy());
     }

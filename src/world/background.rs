@@ -3,7 +3,7 @@
 
 use super::random::{Random, mix};
 use super::stage::small;
-use super::{HEIGHT, WIDTH};
+use super::{HEIGHT, Level, WIDTH};
 
 /// Border around the frame on each side, in pixels; the camera drifts less than that.
 pub const BORDER: i32 = 8;
@@ -50,12 +50,13 @@ pub fn background(seed: u64) -> Background {
     let palette = PALETTES[random.below(8) as usize];
     let jitter = [0; 3].map(|_: i32| random.range(-10, 10));
     let colors = palette.map(|rgb| [0, 1, 2].map(|c| i32::from(rgb[c]) + jitter[c]));
-    let texture = random.below(6);
+    let plain = Level::of(seed) == Level::Trio;
+    let texture = if plain { 0 } else { random.below(6) };
     let (scale, slant) = (random.range(7, 16), random.range(-2, 2));
     let horizon = random.range(34, 56) + BORDER;
     let spots: Vec<[i32; 3]> =
         (0..12).map(|_| [random.range(0, 144), random.range(0, 144), random.range(4, 14)]).collect();
-    let post = random.chance(20).then(|| Post {
+    let post = (!plain && random.chance(20)).then(|| Post {
         left: random.range(20, 104),
         width: random.range(4, 7),
         top: random.range(8, 30),

@@ -1,12 +1,12 @@
 //! Who is in a clip, where they stand, and what they do to each other in order.
 
-use super::Split;
 use super::action::{Manner, Predicate};
 use super::kind::{Color, Kind, Look, Size};
 use super::motion::{Cue, act};
 use super::random::{Random, mix};
 use super::stage::{Entity, HORIZON, MARGIN, Pose, Stage, UNIT, small, still};
 use super::{FRAMES, HEIGHT, WIDTH};
+use super::{Level, Split};
 use std::ops::Range;
 
 /// Something that happens in a clip.
@@ -37,6 +37,9 @@ pub struct Script {
 
 /// Stream of the number of events; the attempts' streams count up from 0.
 const COUNT_STREAM: u64 = 1 << 39;
+/// Streams of a group's cast: another one is drawn where this one cannot play anything.
+const CAST_STREAM: u64 = 1 << 38;
+const CAST_ATTEMPTS: u64 = 64;
 
 /// Whether (actor kind, action, object kind) is kept out of training: one in eight, by hash.
 pub const fn is_held_out(actor: Kind, action: Predicate, object: Kind) -> bool {
@@ -45,20 +48,25 @@ pub const fn is_held_out(actor: Kind, action: Predicate, object: Kind) -> bool {
 
 /// The script of a seed. Draws casts and events until one fits; a third of the draws do.
 pub fn write(seed: u64, split: Split) -> Script {
+    let level = Level::of(seed);
     // Drawn once: long scripts fail more often, and drawing it anew would make them rare.
-    let count = 2 + Random::new(seed, COUNT_STREAM).weighted(&[25, 55, 20]);
+    let count = 2 + Random::new(seed, COUNT_STREAM).weighted(level.events());
     let mut attempt = 0;
     loop {
-        if let Some(script) = draw(&mut Random::new(seed, attempt), count, split) {
+        let mut random = Random::new(seed, attempt);
+        let cast = match level {
+            Level::Crowd => cast(&mut random),
+            Level::Trio => trio(seed, attempt, &mut random),
+        };
+        if let Some(script) = cast.and_then(|stage| draw(stage, &mut random, level, count, split)) {
             return script;
         }
         attempt += 1;
     }
 }
 
-fn draw(random: &mut Random, count: usize, split: Split) -> Option<Script> {
-    let mut stage = cast(random)?;
-    if random.chance(15) {
+fn draw(mut stage: Stage, random: &mut Random, level: Level, count: usize, split: Split) -> Option<Script> {
+    if level == Level::Crowd && random.chance(15) {
         let actors = actors(&stage);
         load(&mut stage, *random.pick(&actors)?, random);
     }
@@ -75,7 +83,11 @@ fn draw(random: &mut Random, count: usize, split: Split) -> Option<Script> {
     if split == Split::Compositional && !held_out {
         return None;
     }
-    Some(Script { stage, events, camera: drift(random) })
+    let camera = match level {
+        Level::Crowd => drift(random),
+        Level::Trio => vec![(0, 0); FRAMES],
+    };
+    Some(Script { stage, events, camera })
 }
 
 /// Cuts the clip into one run of frames for each event.
@@ -87,6 +99,22 @@ fn segments(count: usize, random: &mut Random) -> Vec<Range<usize>> {
         }
     }
     cuts.windows(2).map(|pair| pair[0]..pair[1]).collect()
+}
+
+/// Two actors and a thing that all differ in kind and colour, the same three for [`Level::GROUP`] seeds in a row, each time placed anew.
+fn trio(seed: u64, attempt: u64, random: &mut Random) -> Option<Stage> {
+    let mut group = Random::new(seed / Level::GROUP, CAST_STREAM + attempt / CAST_ATTEMPTS);
+    let mut stage = Stage::default();
+    for actor in [true, true, false] {
+        let look = (0..20).find_map(|_| {
+            let size = [Size::Medium, Size::Large][group.weighted(&[60, 40])];
+            let look = Look { kind: Kind::draw(&mut group, actor), color: Color::draw(&mut group), size };
+            let alike = |entity: &Entity| entity.look.kind == look.kind || entity.look.color == look.color;
+            (!stage.entities.iter().any(alike)).then_some(look)
+        })?;
+        enter(&mut stage, look, random)?;
+    }
+    Some(stage)
 }
 
 /// Draws two or three actors and some things, and places them.
@@ -105,16 +133,21 @@ fn cast(random: &mut Random) -> Option<Stage> {
             };
             fits(&stage, look, random).then_some(look)
         })?;
-        let rgb = look.color.rgb().map(|value| {
-            let jittered = i32::from(value) + random.range(-9, 9);
-            u8::try_from(jittered.clamp(0, 255)).unwrap_or(255)
-        });
-        let half = look.size.half_extent() + random.range(-1, 1);
-        let start = Pose { x: 0, y: 0, z: 0, faces_left: random.chance(50), step: 0 };
-        stage.entities.push(Entity { look, rgb, half, poses: still(start), held_by: None, attached_to: None });
-        place(&mut stage, random)?;
+        enter(&mut stage, look, random)?;
     }
     Some(stage)
+}
+
+/// Puts somebody of that look on the stage.
+fn enter(stage: &mut Stage, look: Look, random: &mut Random) -> Option<()> {
+    let rgb = look.color.rgb().map(|value| {
+        let jittered = i32::from(value) + random.range(-9, 9);
+        u8::try_from(jittered.clamp(0, 255)).unwrap_or(255)
+    });
+    let half = look.size.half_extent() + random.range(-1, 1);
+    let start = Pose { x: 0, y: 0, z: 0, faces_left: random.chance(50), step: 0 };
+    stage.entities.push(Entity { look, rgb, half, poses: still(start), held_by: None, attached_to: None });
+    place(stage, random)
 }
 
 /// Nobody shares both kind and colour with another; sharing one is allowed but rare, so that neither alone is enough.

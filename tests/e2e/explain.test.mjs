@@ -62,7 +62,7 @@ test("the view shows the triplets, boxes and shares that the engine tells", asyn
   const { explanation, labels, graph } = await reference(page);
   const { frames } = explanation;
   assert.ok(
-    graph["subject/objects"].every(({ category }) => labels.entities.includes(category)),
+    graph["subject/objects"].every(({ category }) => labels.entities.includes(`red ${category}`)),
     "the page offers the world's words",
   );
   const predicates = graph.relation_instances.map(({ predicate }) => predicate.replaceAll("_", " "));

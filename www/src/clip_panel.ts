@@ -9,7 +9,7 @@ import { work } from "./work.js";
 const seedInput = element("seed", HTMLInputElement);
 
 /** The world's test split: clips that the shipped model was not trained on. */
-const TEST_SPLIT = 2_000_000_000;
+const TEST_SPLIT = 12_000_000_000;
 const TEST_CLIPS = 1_000_000_000;
 
 /** Draws the clip of the seed that stands in the form. */

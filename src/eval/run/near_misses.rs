@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::eval::scores::dot;
 use crate::event::Events;
 use crate::platform::{parallel_map, write_beside};
-use crate::world::{Split, WorldClip};
+use crate::world::Level;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -47,15 +47,14 @@ pub struct PairLine {
 /// # Errors
 /// [`Error::UnknownName`] for a split that does not exist.
 pub fn of_world(request: &Request) -> Result<Vec<PairSample>> {
-    let split = Split::ALL.into_iter().find(|split| split.name() == request.split);
-    let split = split.ok_or_else(|| Error::UnknownName {
+    let (level, split) = Level::split_named(&request.split).ok_or_else(|| Error::UnknownName {
         kind: "split of the generated world",
         name: request.split.clone(),
-        known: Split::ALL.map(Split::name).join(", "),
+        known: Level::split_names(),
     })?;
     let clips: Vec<u64> = (0..request.limit.unwrap_or(WORLD_CLIPS) as u64).collect();
     let pairs = parallel_map(clips, |clip| {
-        let clip = WorldClip::generate(split, clip);
+        let clip = level.clip(split, clip);
         let sample = |miss: crate::world::NearMiss| PairSample {
             id: format!("{}:{}", world_name(clip.seed), miss.kind.name()),
             video: world_name(clip.seed),

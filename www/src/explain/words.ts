@@ -2,8 +2,11 @@
 
 import type { ExplainedTriplet } from "sgcr";
 
-/** The labels of the generated world's graphs. */
-export const WORLD_ENTITIES = "fox, bird, fish, rabbit, robot, ghost, ball, box, star, ring, tree, cup, key";
+const WORLD_KINDS = ["fox", "bird", "fish", "rabbit", "robot", "ghost", "ball", "box", "star", "ring", "tree", "cup", "key"];
+const WORLD_COLORS = ["red", "orange", "yellow", "green", "blue", "purple", "white", "black"];
+
+/** The labels of the generated world's things, told with their colours, as the shipped model learnt them. */
+export const WORLD_ENTITIES = WORLD_KINDS.flatMap((kind) => WORLD_COLORS.map((color) => `${color} ${kind}`)).join(", ");
 /** As {@link WORLD_ENTITIES}, for what they do. */
 export const WORLD_PREDICATES =
   "push, kick, chase, follow, flee from, circle, touch, pick up, put down, carry, jump over, hide behind, enter, above, below, left of, right of, next to, inside";
