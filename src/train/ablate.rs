@@ -55,18 +55,18 @@ impl Default for AblateConfig {
             SceneTokensConfig { variant: SceneTokensVariant::Block, tokens: 8, heads: 4, ..SceneTokensConfig::default() };
         let objective = ObjectiveConfig {
             reduction: Reduction::Mean,
-            alpha: 0.5,
+            alpha: 1.0,
             labels_learn: true,
             ..ObjectiveConfig::default()
         };
         let rates = GroupRates { scene: 2.0, ..GroupRates::default() };
         let train = TrainConfig {
-            batch: 12,
-            scenes: 6,
+            batch: 8,
+            scenes: 10,
             shared_casts: true,
             colored_classes: true,
             steps: 600,
-            learning_rate: 8e-4,
+            learning_rate: 1e-3,
             near_misses: 0,
             mask_ratio: 0.0,
             unmasked: 1.0,

@@ -108,7 +108,7 @@ pub struct TrainConfig {
     pub data: DataConfig,
 }
 
-/// The settings of the model that is shipped with the project.
+/// A small ViCLIP of the generated world; preset "world" is what the shipped model was started from.
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
