@@ -54,7 +54,7 @@ impl World {
             let args = ["--split", "test", "--count", &count, "--format", "mkv", "--output", text(&clips)];
             succeed(&[&["--quiet", "world", "write"][..], &args].concat());
             let mut rows = String::new();
-            for seed in 2_000_000_000_u64..2_000_000_000 + CLIPS as u64 {
+            for seed in 12_000_000_000_u64..12_000_000_000 + CLIPS as u64 {
                 let captions = std::fs::read_to_string(clips.join(format!("world_{seed}.captions.json"))).unwrap();
                 let captions: Value = serde_json::from_str(&captions).unwrap();
                 for pair in captions["near_misses"].as_array().unwrap() {
@@ -270,16 +270,16 @@ fn missing_and_short_videos_are_named_and_the_exit_code_tells() {
     let (clips, output) = (folder.path().join("clips"), folder.path().join("out"));
     std::fs::create_dir(&clips).unwrap();
     let own = |seed: u64| format!("world_{seed}.mkv");
-    std::fs::copy(world.clips().join(own(2_000_000_000)), clips.join(own(2_000_000_000))).unwrap();
+    std::fs::copy(world.clips().join(own(12_000_000_000)), clips.join(own(12_000_000_000))).unwrap();
     std::fs::write(clips.join("broken.mkv"), "no video").unwrap();
     // Three pictures: fewer than the eight frames of the model.
     std::fs::create_dir(clips.join("pictures")).unwrap();
-    let source = text(&clips.join(own(2_000_000_000))).to_owned();
+    let source = text(&clips.join(own(12_000_000_000))).to_owned();
     let frames = clips.join("pictures/%d.png");
     let made = Command::new("ffmpeg").args(["-v", "error", "-i", &source, "-frames:v", "3"]).arg(&frames).status();
     assert!(made.unwrap().success());
     let table = folder.path().join("p.csv");
-    let rows = "video,positive,negative\nworld_2000000000.mkv,\"a, b\",c\nbroken.mkv,a,b\nnone.mp4,a,b\nnone.mp4,a,c\npictures,a,a\n";
+    let rows = "video,positive,negative\nworld_12000000000.mkv,\"a, b\",c\nbroken.mkv,a,b\nnone.mp4,a,b\nnone.mp4,a,c\npictures,a,a\n";
     std::fs::write(&table, rows).unwrap();
     let args = world.args(&clips, &table, &output);
     let error = fail(3, &args);
@@ -301,7 +301,7 @@ fn missing_and_short_videos_are_named_and_the_exit_code_tells() {
     assert_eq!((&got["table"][0]["ties"], &got["table"][0]["total"]), (&json!(1), &json!(2)));
     succeed(&[&args[..], &["--allow-missing"]].concat());
     // A video that has come is used.
-    std::fs::copy(world.clips().join(own(2_000_000_001)), clips.join("none.mp4")).unwrap();
+    std::fs::copy(world.clips().join(own(12_000_000_001)), clips.join("none.mp4")).unwrap();
     fail(3, &args);
     assert_eq!(results(&output)["n-samples"]["pairs"]["effective"], 4);
     let error = fail(1, &["eval", "pairs", "--videos", text(&clips), "--output", text(&output)]);

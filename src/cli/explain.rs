@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sgcr explain --model models/sgcr --video clip.mp4 --entities dog,cat,ball --predicates chase,bite,next_to --output out
-  sgcr world write --seed 2000000007 --output clips
-  sgcr explain --model models/world --video clips/world_2000000007.webm --world-labels --threshold 0.2 --output out
+  sgcr world write --seed 12000000007 --output clips
+  sgcr explain --model models/world --video clips/world_12000000007.webm --world-labels --threshold 0.2 --output out
 
 Labels are open: any words that the model's text encoder knows; \"next_to\" is read \"next to\". Of each kind the likeliest
 is told, with its probability and that of \"none\"; a triplet's score is the product of its three probabilities.

@@ -8,7 +8,7 @@ fn retrieval_ranks_what_the_embed_verb_embeds() {
     let world = World::get();
     let folder = tempfile::tempdir().unwrap();
     let (clips, output, cache) = (world.clips(), folder.path().join("out"), folder.path().join("cache"));
-    let names: Vec<String> = (0..9).map(|at| format!("world_{}.mkv", 2_000_000_000_u64 + at)).collect();
+    let names: Vec<String> = (0..9).map(|at| format!("world_{}.mkv", 12_000_000_000_u64 + at)).collect();
     let captions: Vec<Vec<String>> = names
         .iter()
         .map(|name| {
@@ -93,7 +93,7 @@ fn benchmarks_have_their_own_columns_files_and_ties() {
     std::fs::create_dir(&videos).unwrap();
     let names = ["v_aaaaaaaaaaa_seg_10_20.mkv", "v_bbbbbbbbbbb_seg_0_10.mkv", "v_1.mp4", "v_2.mkv"];
     for (at, name) in names.iter().enumerate() {
-        std::fs::copy(world.clips().join(format!("world_{}.mkv", 2_000_000_000 + at)), videos.join(name)).unwrap();
+        std::fs::copy(world.clips().join(format!("world_{}.mkv", 12_000_000_000 + at)), videos.join(name)).unwrap();
     }
     let fixture = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/benchmarks").join(name);
     let run = |task: &str, data: &Path, more: &[&str]| -> (PathBuf, Value) {
@@ -159,7 +159,7 @@ fn classes_are_ranked_by_the_mean_over_prompts() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("out");
     let classes = ["bird", "fish", "fox", "ghost", "rabbit", "robot"];
-    let video = |at: u64| format!("world_{}.mkv", 2_000_000_000 + at);
+    let video = |at: u64| format!("world_{}.mkv", 12_000_000_000 + at);
     let rows: Vec<Value> =
         (0..6).map(|at| json!({"video": video(at), "caption": classes[(at * 5 % 6) as usize]})).collect();
     let (data, clips) = (folder.path().join("k.json"), world.clips());
