@@ -81,7 +81,7 @@ impl Results<'_> {
 
     /// Clips seen in training; each was new.
     fn clips(&self) -> usize {
-        self.config.steps * self.config.batch
+        self.config.steps * (self.config.batch + self.config.scenes)
     }
 
     /// Everything as JSON.
@@ -137,6 +137,15 @@ fn add_setting(command: &mut String, path: &str, value: &Value, default: Option<
     };
 }
 
+/// The card's line on patches that training hides, if it does.
+fn hidden_patches(config: &TrainConfig) -> String {
+    if config.mask_ratio == 0.0 {
+        return String::new();
+    }
+    let [hidden, unmasked] = [config.mask_ratio, config.unmasked].map(|share| 100.0 * share);
+    format!("| patches hidden while training | {hidden:.0} %, none in the last {unmasked:.0} % of the steps |\n")
+}
+
 /// The model folder's `README.md`.
 pub(super) fn model_card(results: &Results<'_>) -> String {
     if let Outcome::Folders(outcome) = &results.outcome {
@@ -145,26 +154,30 @@ pub(super) fn model_card(results: &Results<'_>) -> String {
     let config = results.config;
     format!(
         "# A small {} of the generated world\n\n\
-        Trained from scratch on clips that `sgcr world` draws: coloured, sized actors and things that do things to each \
+        {} on clips that `sgcr world` draws: coloured, sized actors and things that do things to each \
         other. It knows those words and those pictures, and nothing else; what it scores on them says nothing about \
         real video.\n\n\
         | | |\n|---|---|\n\
         | command | `{}` |\n\
         | seed | {} |\n\
-        | steps, clips a step | {}, {} ({} clips, none twice) |\n\
+        | steps, clips a step | {}, {} with captions and {} with graphs ({} clips, none twice) |\n\
         | hours of training | {:.2} |\n\
         | parameters | {} (f16, {:.1} MB) |\n\
-        | input | {} frames of {} x {} pixels, patches of {} |\n\
-        | patches hidden while training | {:.0} %, none in the last {:.0} % of the steps |\n\n\
+        | input | {} frames of {} x {} pixels, patches of {} |\n{}\n\
         ## Near misses told apart\n\n\
         On {} fresh clips of each split, by the strict rule (the true caption must score higher; a tie is wrong). Chance \
         is 50 %. The compositional split has only clips with an (actor, action, object) triple that training never \
         showed.\n\n{}",
         if config.model_type == ModelType::Internvideo2 { "InternVideo2" } else { "ViCLIP" },
+        results.base.map_or_else(
+            || "Trained from scratch".to_owned(),
+            |base| format!("Fine-tuned from `{}`", base.file_name().unwrap_or_default().display())
+        ),
         results.command(),
         config.seed,
         config.steps,
         config.batch,
+        config.scenes,
         results.clips(),
         results.seconds / 3600.0,
         results.parameters,
@@ -173,8 +186,7 @@ pub(super) fn model_card(results: &Results<'_>) -> String {
         config.image_size,
         config.image_size,
         config.patch_size,
-        100.0 * config.mask_ratio,
-        100.0 * config.unmasked,
+        hidden_patches(config),
         config.eval_clips,
         results.report(),
     )
