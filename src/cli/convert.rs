@@ -4,7 +4,7 @@ use super::input::AdapterArgs;
 use super::{Context, output};
 use crate::config::Dtype;
 use crate::session::{MergeOptions, convert_checkpoint, convert_with_adapters, merge_adapters};
-use crate::weights::{ConvertOptions, ConvertReport, StoredType};
+use crate::weights::{ConvertOptions, ConvertReport, StoredType, find_config};
 use std::path::{Path, PathBuf};
 
 /// Names of left out tensors that are printed; InternVideo2's checkpoint has hundreds.
@@ -73,7 +73,7 @@ pub fn run(args: &ConvertArgs, context: &Context) -> anyhow::Result<()> {
 
 fn convert(args: &ConvertArgs, checkpoint: &Path, context: &Context) -> anyhow::Result<ConvertReport> {
     let options = ConvertOptions {
-        config: args.config.clone(),
+        config: args.config.clone().or_else(|| find_config(checkpoint)),
         parts: args.parts.clone(),
         stored_type: stored_type(args.dtype),
         overwrite: args.overwrite,

@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = "internvideo2_tiny";
 
-/// The fixture's checkpoint, wrapped as DeepSpeed does, as a model folder; its vocabulary lies beside it.
-fn convert(output: PathBuf, config: &str, more: &[&str]) -> PathBuf {
-    let (checkpoint, config) = (fixture(&format!("{NAME}/checkpoint_module.pt")), fixture(config));
-    let (checkpoint, config) = (text(&checkpoint), text(&config));
-    let args =
-        ["--quiet", "convert", "--checkpoint", checkpoint, "--config", config, "--output", text(&output), "--json"];
+/// The fixture's checkpoint, wrapped as DeepSpeed does, as a model folder; config and vocabulary lie beside it.
+fn convert(output: PathBuf, more: &[&str]) -> PathBuf {
+    let checkpoint = fixture(&format!("{NAME}/checkpoint_module.pt"));
+    let args = ["--quiet", "convert", "--checkpoint", text(&checkpoint), "--output", text(&output), "--json"];
     let report: serde_json::Value = serde_json::from_str(&succeed(&[&args[..], more].concat())).unwrap();
     let left_out = report["left_out"].as_array().unwrap();
     for name in ["module.itm_head.weight", "module.text_encoder.bert.encoder.layer.3.output.dense.bias"] {
@@ -44,7 +42,7 @@ fn embeds_like_the_original(model: &Path, folder: &Path) {
 #[test]
 fn internvideo2_is_converted_asked_and_tested() {
     let folder = tempfile::tempdir().unwrap();
-    let model = convert(folder.path().join("model"), "internvideo2_tiny/config.json", &[]);
+    let model = convert(folder.path().join("model"), &[]);
     let inspected = json(&["--quiet", "inspect", text(&model), "--json"]);
     assert_eq!(inspected["config"]["model_type"], "internvideo2");
     assert_eq!(inspected["config"]["internvideo2"]["vision_hidden"], 279);
@@ -64,8 +62,8 @@ fn internvideo2_is_converted_asked_and_tested() {
 #[test]
 fn internvideo2_s_scene_graph_tokens_are_explained() {
     let folder = tempfile::tempdir().unwrap();
-    let parts = fixture("sgcr_iv2/sg_params.safetensors");
-    let model = convert(folder.path().join("model"), "sgcr_iv2/config.json", &["--parts", text(&parts)]);
+    let [config, parts] = ["config.json", "sg_params.safetensors"].map(|file| fixture(&format!("sgcr_iv2/{file}")));
+    let model = convert(folder.path().join("model"), &["--config", text(&config), "--parts", text(&parts)]);
     let (video, output) = (fixture("videos/rabbit320.webm"), folder.path().join("out"));
     let base = ["--quiet", "explain", "--model", text(&model), "--video", text(&video), "--output", text(&output)];
     let labels = ["--entities", "dog,man", "--predicates", "on,next to", "--threshold", "0"];
