@@ -13,7 +13,7 @@
 //! against what is true in those frames ([`Facts`]). Cost: some sentences of a negative stay as they are, and a graph about
 //! which nothing false can be said has none.
 //!
-//! - `benchmark` (native only): what models are measured on, as its authors publish it
+//! - [`benchmark`]: what models are measured on, as its authors publish it
 //! - [`annotation`]: one JSON document; [`AnnotationFolder`]: a folder of them; [`vocabulary`]: the label lists
 //! - [`DrawnGraph`]: a graph drawn by hand on a few frames
 //! - [`GraphSample`], [`GraphIndex`], [`BatchSampler`], [`video_texts`]: what a training step sees, in seeded order
@@ -26,6 +26,7 @@
 pub mod annotation;
 pub mod attributes;
 mod bad_video;
+pub mod benchmark;
 mod co_occurrence;
 mod drawn_graph;
 mod folder;
@@ -52,7 +53,6 @@ mod world_negatives;
 
 // Threads, files and ffmpeg: the page decodes what it shows, one clip at a time.
 crate::source::native_only! {
-    pub mod benchmark;
     mod find_video;
     pub mod prefetch;
 

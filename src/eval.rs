@@ -5,17 +5,19 @@
 //! - [`ClusteredMean`], [`Paired`]: errors over videos, and two models on the same samples
 //! - [`roc_auc`], [`VideoLanguageEntailment`], [`paper_columns`], [`ScoreTable`], [`ZeroShot`], [`retrieval()`]: the benchmarks' own numbers
 //! - [`WorldEvaluation`]: the generated world, without files
-//! - [`ClipIndex`]: clips found by text; `library` (native only): a folder of videos as such clips
-//! - `run` (native only): a benchmark from its files to a folder of results; `report`: those results for people
+//! - [`ClipIndex`]: clips found by text; [`library`]: videos as such clips
+//! - [`run`]: a benchmark from its files to results; `report` (native only): those results for people
 
 mod attention;
 mod clustered;
 mod grounding;
 mod judge;
+pub mod library;
 mod paired;
 mod pairwise;
 mod retrieval;
 mod roc;
+pub mod run;
 mod scene_labels;
 mod scene_reader;
 mod score_table;
@@ -32,9 +34,7 @@ mod zero_shot;
 crate::source::native_only! {
     pub mod ablation;
     mod attention_figure;
-    pub mod library;
     pub mod report;
-    pub mod run;
 
     pub use attention_figure::{AttentionPanel, attention_figure};
 }

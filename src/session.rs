@@ -7,6 +7,7 @@
 mod adapters;
 mod dtype;
 mod encode;
+mod evaluate;
 mod explain;
 mod fine_tune;
 mod memory_plan;
@@ -16,7 +17,6 @@ mod self_test;
 
 crate::source::native_only! {
     mod convert;
-    mod evaluate;
     mod explain_page;
     mod explain_write;
     mod merge;

@@ -4,6 +4,8 @@
 
 #[path = "eval/benchmarks.rs"]
 mod benchmarks;
+#[path = "eval/pulled.rs"]
+mod pulled;
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

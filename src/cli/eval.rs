@@ -2,10 +2,9 @@
 
 use super::input::{AdapterArgs, ClipArgs, ModelArgs};
 use super::{CheckFailed, Context, output};
-use crate::config::{ModelType, PreprocessConfig, SamplingRule};
 use crate::data::benchmark::{DataFile, PairTask, RetrievalTask, velociti_scores};
 use crate::eval::report::Report;
-use crate::eval::run::{ModelIdentity, Outcome, Request, Shard, Task, compare, evaluate, merge};
+use crate::eval::run::{ModelIdentity, Outcome, Question, Request, Shard, Task, compare, evaluate, merge};
 use crate::eval::{ScoreTable, ScoredPair};
 use crate::platform::{block_on, write_beside};
 use crate::session::Session;
@@ -206,22 +205,23 @@ fn task(args: &TaskArgs, task: Task, context: &Context) -> anyhow::Result<()> {
         anyhow::ensure!(args.videos.is_some(), "no videos; name their folder with --videos");
     }
     let session = open(args, context)?;
-    let cleans = session.config().model_type.cleans_captions();
-    let is_image_model = session.config().model_type == ModelType::Clip;
-    let preprocess = args.clip.options().apply(&defaults(session.preprocess(), task, is_image_model))?;
-    let request = Request {
+    let model_type = session.config().model_type;
+    let question = Question {
         task,
+        split: args.split.clone(),
+        limit: args.limit,
+        shard: args.shard,
+        preprocess: args.clip.options().apply(&task.preprocess(session.preprocess(), model_type))?,
+        sampling_seed: args.clip.sampling_seed,
+        pre_text: args.pre_text.unwrap_or_else(|| task.cleans_captions(model_type)),
+        model: identity(args, &session)?,
+    };
+    let request = Request {
+        question,
         data: args.data.clone(),
         videos: args.videos.clone(),
         output: args.output.clone(),
         cache: args.cache.clone(),
-        split: args.split.clone(),
-        limit: args.limit,
-        shard: args.shard,
-        preprocess,
-        sampling_seed: args.clip.sampling_seed,
-        pre_text: args.pre_text.unwrap_or(cleans && task != Task::World),
-        model: identity(args, &session)?,
         decoders: args.decoders,
         overwrite: args.overwrite,
         velociti_csv: args.velociti_csv,
@@ -274,17 +274,6 @@ fn scores(args: &ScoresArgs) -> anyhow::Result<()> {
         .collect();
     let table = ScoreTable::of(&scored);
     if args.json { output::print_json(&table) } else { output::print(&table.to_markdown()) }
-}
-
-/// A benchmark's own frames where its authors fix them: VELOCITI's image models average twenty, an image is one.
-fn defaults(model: &PreprocessConfig, task: Task, is_image_model: bool) -> PreprocessConfig {
-    match task {
-        Task::Pairs(PairTask::Velociti) if is_image_model => {
-            PreprocessConfig { frames: 20, sampling: SamplingRule::Velociti, ..model.clone() }
-        }
-        Task::Pairs(PairTask::Sugarcrepe) => PreprocessConfig { frames: 1, ..model.clone() },
-        _ => model.clone(),
-    }
 }
 
 fn tell(outcome: &Outcome, json: bool, allow_missing: bool) -> anyhow::Result<()> {

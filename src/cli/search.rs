@@ -5,7 +5,7 @@ use super::input::{AdapterArgs, ClipArgs, ModelArgs};
 use super::score::captions;
 use super::{CheckFailed, Context, output};
 use crate::eval::Hit;
-use crate::eval::library::{ClipRule, Library, LibraryRequest, SkippedVideo, open_library};
+use crate::eval::library::{ClipRule, Library, LibraryRequest, SkippedVideo, WindowSettings, open_library};
 use crate::platform::block_on;
 use crate::session::Session;
 use crate::text::pre_text;
@@ -113,8 +113,8 @@ pub fn run(args: &SearchArgs, context: &Context) -> anyhow::Result<()> {
     bars.finish();
     let queries = queries(args, &session, &library, texts, context)?;
     let found = Found {
-        model: &request.model.name,
-        weights_sha256: &request.model.weights_sha256,
+        model: &request.settings.model.name,
+        weights_sha256: &request.settings.model.weights_sha256,
         videos: library.videos,
         embedded: library.embedded,
         clips: library.index.len(),
@@ -135,10 +135,12 @@ fn request(args: &SearchArgs, session: &Session) -> anyhow::Result<LibraryReques
     Ok(LibraryRequest {
         videos: args.videos.clone(),
         index: args.index.clone().unwrap_or_else(|| args.videos.join(".sgcr")),
-        clips: ClipRule { cuts: (!args.no_cuts).then(|| args.cuts.rule()), windows },
-        preprocess: args.clip.options().apply(session.preprocess())?,
-        sampling_seed: args.clip.sampling_seed,
-        model: session.identity(&args.model.model, None, &adapters.collect::<Vec<_>>())?,
+        settings: WindowSettings {
+            clips: ClipRule { cuts: (!args.no_cuts).then(|| args.cuts.rule()), windows },
+            preprocess: args.clip.options().apply(session.preprocess())?,
+            sampling_seed: args.clip.sampling_seed,
+            model: session.identity(&args.model.model, None, &adapters.collect::<Vec<_>>())?,
+        },
         decoders: args.decoders,
     })
 }

@@ -6,18 +6,18 @@
 //! name. A row that makes no sense refuses the file with path, line and reason: a benchmark with rows left out is another
 //! benchmark. Cost: a file is in memory as a table of strings; the largest (VideoCon's 115,000 rows) takes some 100 MB.
 //!
-//! Native only: the CSV reader is. Sources of the layouts: formats.md 2, 3, 4, 8; its traps: section 9.
+//! The page reads the same files from memory, but for pickles. Sources of the layouts: formats.md 2, 3, 4, 8; its traps:
+//! section 9.
 //!
 //! - [`read_pairs`]: VELOCITI, VideoCon, VITATECS, SugarCrepe, and any table of video, positive, negative
 //! - [`RetrievalSet`]: MSR-VTT, MSVD, DiDeMo; [`ClassSet`]: Kinetics-400
 //! - [`videocon_scores`], [`velociti_scores`]: the score files of others
-//! - [`VideoIndex`]: the video that a row means, among a folder's files
+//! - [`VideoNames`], `VideoIndex` (native only): the video that a row means, among a folder's files
 
 mod classes;
 mod csv_rows;
 mod json_rows;
 mod pairs;
-mod pickled;
 mod retrieval;
 mod row;
 mod scores;
@@ -25,16 +25,27 @@ mod scores;
 mod tests;
 mod videos;
 
+crate::source::native_only! {
+    mod folder;
+    mod pickled;
+
+    pub use folder::VideoIndex;
+}
+crate::source::page_only! {
+    #[path = "benchmark/no_pickled.rs"]
+    mod pickled;
+}
+
 pub use classes::ClassSet;
 pub use pairs::{PairSample, PairTask, Purpose, read_pairs};
 pub use retrieval::{RetrievalCaption, RetrievalSet, RetrievalTask};
 pub use row::Row;
 pub use scores::{PairScore, VideoconScore, velociti_scores, videocon_scores};
-pub use videos::{VideoIndex, could_be_video};
+pub use videos::{VideoNames, could_be_video};
 
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A benchmark's file, in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,29 +57,6 @@ pub struct DataFile {
 }
 
 impl DataFile {
-    /// Reads a file; of a folder, every file in it that could be a table, by name.
-    ///
-    /// # Errors
-    /// [`Error::Io`]; [`Error::MissingFile`] for a folder without any.
-    pub fn read(path: &Path) -> Result<Vec<Self>> {
-        let read = |path: PathBuf| {
-            let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
-            Ok(Self { path, bytes })
-        };
-        if !path.is_dir() {
-            return Ok(vec![read(path.to_owned())?]);
-        }
-        let entries = std::fs::read_dir(path).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
-        let entries = entries.map_err(Error::io("read", path))?;
-        let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).filter(|path| is_table(path)).collect();
-        paths.sort();
-        if paths.is_empty() {
-            let (folder, advice) = (path.display().to_string(), "give the benchmark's annotation files".to_owned());
-            return Err(Error::MissingFile { folder, file: "table (.json, .jsonl, .csv)".to_owned(), advice });
-        }
-        paths.into_iter().map(read).collect()
-    }
-
     /// How messages name it.
     #[must_use]
     pub fn name(&self) -> String {
@@ -112,10 +100,4 @@ impl DataFile {
             None => Err(Error::CorruptFile { file: self.name(), reason: "it is empty".to_owned() }),
         }
     }
-}
-
-fn is_table(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    path.is_file() && !hidden && ["json", "jsonl", "csv"].contains(&extension.as_str())
 }

@@ -1,34 +1,36 @@
-//! A folder of videos as clips that text can find (native only).
+//! Videos as clips that text can find.
 //!
-//! Each video is cut into scenes, long scenes into windows, and each window embedded once: kept in a cache under the hash of
-//! weights, video and settings, as those of benchmarks are. What was done before is not done again; what is missing is
-//! decoded ahead by threads while the model embeds. A run that is stopped goes on with the first video that lacks.
+//! Each video is cut into scenes, long scenes into windows, and each window embedded once: kept under the hash of weights,
+//! video and settings, as the embeddings of benchmarks are. What was done before is not done again. Natively a folder's
+//! videos are decoded ahead by threads while the model embeds (`open_library`); in the page one video after another is
+//! pulled ([`PulledVideo`]). A run that is stopped goes on with the first video that lacks.
 
-mod files;
-mod hashes;
-mod pieces;
+mod gathering;
+mod pulled;
 
-use super::run::feed::Feed;
-use super::run::videos::is_the_video_s;
-use super::run::{Embedder, EmbeddingCache, ModelIdentity};
+crate::source::native_only! {
+    mod files;
+    mod hashes;
+    mod open;
+    mod pieces;
+
+    pub use open::{LibraryRequest, open_library};
+}
+
+pub use pulled::PulledVideo;
+
+use super::run::{ModelIdentity, embedded_rows, hash};
 use super::search::{ClipIndex, ClipPlace};
-use crate::config::PreprocessConfig;
-use crate::error::Result;
-use crate::event::{Abort, Event, Events};
-use crate::video::WindowRule;
+use crate::config::{PreprocessConfig, SamplingRule};
+use crate::error::{Error, Result};
 use crate::video::cuts::CutRule;
-use files::LibraryFile;
-use hashes::FileHashes;
-use pieces::{ClipMaker, Finished, Piece};
+use crate::video::sampling::frame_indices;
+use crate::video::{VideoInfo, WindowRule};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
-use std::path::PathBuf;
-
-/// Videos between two writings of the list of hashes.
-const SAVE_EVERY: usize = 64;
 
 /// How videos become clips.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ClipRule {
     /// Where scenes end; `None`: a video is one scene.
     pub cuts: Option<CutRule>,
@@ -36,13 +38,20 @@ pub struct ClipRule {
     pub windows: WindowRule,
 }
 
-/// Which videos, and what decides their embeddings.
+impl ClipRule {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// Those of [`WindowRule::validate`] and [`CutRule::validate`].
+    pub fn validate(&self) -> Result<()> {
+        self.windows.validate()?;
+        self.cuts.map_or(Ok(()), |rule| rule.validate())
+    }
+}
+
+/// What decides the embeddings of windows, beside the videos.
 #[derive(Debug, Clone)]
-pub struct LibraryRequest {
-    /// Folder of videos.
-    pub videos: PathBuf,
-    /// Folder of what is kept.
-    pub index: PathBuf,
+pub struct WindowSettings {
     /// Scenes and windows.
     pub clips: ClipRule,
     /// How a window becomes the model's input.
@@ -51,8 +60,41 @@ pub struct LibraryRequest {
     pub sampling_seed: u64,
     /// The model.
     pub model: ModelIdentity,
-    /// Threads that decode ahead.
-    pub decoders: usize,
+}
+
+impl WindowSettings {
+    /// What begins the key of every video's embeddings.
+    ///
+    /// # Errors
+    /// [`Error::InvalidJson`] never in practice: settings are numbers and names.
+    pub fn key_base(&self) -> Result<String> {
+        let json = |value: serde_json::Result<String>| value.map_err(Error::json("settings"));
+        let preprocess = json(serde_json::to_string(&self.preprocess))?;
+        let clips = json(serde_json::to_string(&self.clips))?;
+        let seed = if self.preprocess.sampling == SamplingRule::Rand { self.sampling_seed } else { 0 };
+        let ModelIdentity { weights_sha256, device, dtype, .. } = &self.model;
+        Ok(hash::of_parts(["windows", weights_sha256, device, dtype, &preprocess, &clips, &seed.to_string()]))
+    }
+
+    /// The frames of each window that the model sees.
+    ///
+    /// # Errors
+    /// Those of [`frame_indices`].
+    pub fn frames(&self, windows: &[Range<usize>], info: &VideoInfo) -> Result<Vec<Vec<usize>>> {
+        let config = &self.preprocess;
+        let of = |window: &Range<usize>| {
+            let within = VideoInfo { frame_count: window.len(), ..*info };
+            let indices = frame_indices(config.sampling, &within, config.frames, self.sampling_seed)?;
+            Ok(indices.into_iter().map(|index| window.start + index).collect())
+        };
+        windows.iter().map(of).collect()
+    }
+}
+
+/// What a video's embeddings are kept under, by what begins all keys and its file's sha256.
+#[must_use]
+pub fn window_key(base: &str, sha256: &str) -> String {
+    hash::of_parts([base, sha256])
 }
 
 /// What is known of an embedded video.
@@ -94,90 +136,35 @@ pub struct Library {
     pub skipped: Vec<SkippedVideo>,
 }
 
-/// Embeds what lacks of a folder's videos, and gives all their clips. Emits
-/// [`Event::Progress`] of the stage `videos`.
-///
-/// # Errors
-/// [`Error::Aborted`](crate::Error::Aborted) (what was done stays), [`Error::InvalidInput`](crate::Error::InvalidInput) for
-/// windows that make no sense or an empty folder; those of the model, the device and the disk. What is wrong with one video
-/// skips it.
-pub fn open_library(
-    request: &LibraryRequest,
-    model: &impl Embedder,
-    events: &mut impl Events,
-    abort: &Abort,
-) -> Result<Library> {
-    request.clips.windows.validate()?;
-    request.clips.cuts.map_or(Ok(()), |rule| rule.validate())?;
-    let files = files::videos_of(&request.videos)?;
-    let cache = EmbeddingCache::open(&request.index)?;
-    let mut hashes = FileHashes::read(&request.index)?;
-    let known = hashes.clone();
-    let maker = ClipMaker::new(request, &cache, &known, abort)?;
-    let work = |file: &LibraryFile, send: &mut dyn FnMut(Result<Piece>) -> bool| maker.make(file, send);
-    let mut library = Library::default();
-    let read: Result<()> = std::thread::scope(|scope| {
-        let feed = Feed::start(scope, &files, request.decoders, &work);
-        for (at, file) in files.iter().enumerate() {
-            abort.check()?;
-            match embedded(&feed, at, model)? {
-                Ok(Video { finished, rows, is_new }) => {
-                    if is_new {
-                        cache.keep_windows(&finished.key, &rows, &finished.facts)?;
-                    }
-                    if hashes.note(&file.name, finished.stamp, &finished.facts.sha256) >= SAVE_EVERY {
-                        hashes.save()?;
-                    }
-                    library.add(&file.name, &finished.facts, &rows, is_new)?;
-                }
-                Err(error) => library.skipped.push(SkippedVideo {
-                    video: file.name.clone(),
-                    code: error.code().to_owned(),
-                    reason: error.to_string(),
-                }),
-            }
-            events.emit(Event::Progress { stage: "videos", done: at as u64 + 1, total: files.len() as u64 });
-        }
-        Ok(())
-    });
-    // Also of a run that was stopped: hashing a large folder takes minutes.
-    let saved = hashes.save();
-    read.and(saved).map(|()| library)
-}
-
-/// A video with its embeddings.
-struct Video {
-    finished: Finished,
-    rows: Vec<Vec<f32>>,
-    is_new: bool,
-}
-
-/// Takes in the pieces of the video at this position and embeds its windows; the inner error is the video's alone.
-fn embedded(feed: &Feed<Result<Piece>>, at: usize, model: &impl Embedder) -> Result<Result<Video>> {
-    let mut rows: Vec<(usize, Vec<f32>)> = Vec::new();
-    loop {
-        match feed.next_of(at)? {
-            Ok(Piece::Window { number, pixels, frames }) => rows.push((number, model.embed_clip(pixels, frames)?)),
-            Ok(Piece::Done(mut finished)) => {
-                let kept = finished.rows.take();
-                let is_new = kept.is_none();
-                rows.sort_by_key(|(number, _)| *number);
-                let rows = kept.unwrap_or_else(|| rows.into_iter().map(|(_, row)| row).collect());
-                return Ok(Ok(Video { finished, rows, is_new }));
-            }
-            Err(error) if is_the_video_s(&error) => return Ok(Err(error)),
-            Err(error) => return Err(error),
-        }
-    }
-}
-
 impl Library {
-    fn add(&mut self, video: &str, facts: &VideoWindows, rows: &[Vec<f32>], is_new: bool) -> Result<()> {
+    /// Adds the embeddings of a video's windows; `is_new` where they were computed now.
+    ///
+    /// # Errors
+    /// Those of [`ClipIndex::add`].
+    pub fn add(&mut self, video: &str, facts: &VideoWindows, rows: &[Vec<f32>], is_new: bool) -> Result<()> {
         for (window, row) in facts.windows.iter().zip(rows) {
             self.index.add(ClipPlace::new(video, window.clone(), facts.fps), row)?;
         }
         self.videos += 1;
         self.embedded += usize::from(is_new);
         Ok(())
+    }
+
+    /// Adds a video from the file that was kept; answers whether it could be used.
+    ///
+    /// # Errors
+    /// Those of [`ClipIndex::add`].
+    pub fn add_kept(&mut self, video: &str, file: &[u8]) -> Result<bool> {
+        let Some((rows, facts)) = embedded_rows::windows(file) else { return Ok(false) };
+        self.add(video, &facts, &rows, false).map(|()| true)
+    }
+
+    /// Adds a video that was embedded now, gives a file to keep.
+    ///
+    /// # Errors
+    /// Those of [`ClipIndex::add`].
+    pub fn add_new(&mut self, video: &str, facts: &VideoWindows, rows: &[Vec<f32>]) -> Result<Vec<u8>> {
+        self.add(video, facts, rows, true)?;
+        embedded_rows::with_facts(rows, facts)
     }
 }

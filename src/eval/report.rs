@@ -9,10 +9,11 @@ mod html;
 pub use baselines::{Baseline, baselines};
 
 use crate::error::{Error, Result};
-use crate::eval::run::results::{RESULTS_FILE, shown};
+use crate::eval::run::HardSample;
+use crate::eval::run::results::shown;
+use crate::eval::run::stored::RESULTS_FILE;
 use crate::eval::run::{MissingVideo, RunSettings, ShortVideo, TableRow, table_markdown};
 use crate::event::Abort;
-use hardest::HardSample;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -10,7 +10,7 @@
 
 use sgcr::config::Dtype;
 use sgcr::data::benchmark::PairTask;
-use sgcr::eval::run::{Embedder, Request, Task, evaluate};
+use sgcr::eval::run::{Embedder, Question, Request, Task, evaluate};
 use sgcr::event::{Abort, Silent};
 use sgcr::platform::{ComputeDevice, block_on};
 use sgcr::session::Session;
@@ -91,12 +91,8 @@ impl Bench {
     fn eval(&self, model: &impl Embedder) -> f64 {
         let output = self.folder.join("run");
         let _ = std::fs::remove_dir_all(&output);
-        let request = Request {
+        let question = Question {
             task: Task::Pairs(PairTask::Pairs),
-            data: vec![self.folder.join("pairs.jsonl")],
-            videos: Some(self.videos.clone()),
-            output,
-            cache: None,
             split: "test".to_owned(),
             limit: None,
             shard: None,
@@ -104,6 +100,13 @@ impl Bench {
             sampling_seed: 0,
             pre_text: false,
             model: self.session.identity(&self.model, None, &[]).unwrap(),
+        };
+        let request = Request {
+            question,
+            data: vec![self.folder.join("pairs.jsonl")],
+            videos: Some(self.videos.clone()),
+            output,
+            cache: None,
             decoders: DECODERS,
             overwrite: false,
             velociti_csv: false,

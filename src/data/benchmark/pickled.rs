@@ -18,11 +18,6 @@ enum Value {
     Other,
 }
 
-/// Whether bytes begin as pickles of a dictionary do: protocol 2 and later, or the text protocols.
-pub fn is_pickle(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x80, 2..=5, ..]) || bytes.starts_with(b"(dp") || bytes.starts_with(b"}q")
-}
-
 /// Video and caption of each list of words, sorted by video.
 ///
 /// # Errors

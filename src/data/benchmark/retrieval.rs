@@ -1,8 +1,7 @@
 //! Video-text retrieval: MSR-VTT, MSVD and DiDeMo in every layout that is around (formats.md 4.1).
 
-use super::DataFile;
-use super::pickled;
 use super::row::Row;
+use super::{DataFile, pickled};
 use crate::data::locate::{Fault, Place};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -168,7 +167,7 @@ fn stem(name: &str) -> &str {
 
 /// Video and caption of every row.
 fn captions(file: &DataFile) -> Result<Vec<(String, String)>> {
-    if pickled::is_pickle(&file.bytes) {
+    if is_pickle(&file.bytes) {
         return pickled::captions(&file.bytes, &file.name());
     }
     let text = file.text()?;
@@ -198,9 +197,14 @@ fn row_captions(row: &Row) -> Result<Vec<(String, String)>> {
     Ok(row.texts(key)?.into_iter().map(|caption| (video.clone(), caption)).collect())
 }
 
+/// Whether bytes begin as pickles of a dictionary do: protocol 2 and later, or the text protocols.
+fn is_pickle(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x80, 2..=5, ..]) || bytes.starts_with(b"(dp") || bytes.starts_with(b"}q")
+}
+
 /// The lines of a plain list, with their numbers; `None` for a file of another kind: JSON, a pickle, or CSV.
 pub(super) fn word_list(file: &DataFile) -> Result<Option<Vec<(usize, String)>>> {
-    if pickled::is_pickle(&file.bytes) {
+    if is_pickle(&file.bytes) {
         return Ok(None);
     }
     let text = file.text()?;

@@ -2,79 +2,76 @@
 //! file that was downloaded.
 
 use crate::error::{Error, Result};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-/// Folders within folders that are searched.
-const MAX_DEPTH: usize = 8;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Extensions of what lies beside videos and is none.
 const NO_VIDEOS: [&str; 12] = ["json", "jsonl", "csv", "tsv", "txt", "md", "srt", "vtt", "xml", "pkl", "zip", "part"];
 
-/// The files of a folder and of those within, by name.
+/// Paths below a folder, parts joined by `/`, found by what rows call them.
 #[derive(Debug, Clone, Default)]
-pub struct VideoIndex {
-    root: PathBuf,
-    by_name: BTreeMap<String, Vec<PathBuf>>,
-    by_stem: BTreeMap<String, Vec<PathBuf>>,
+pub struct VideoNames {
+    /// How messages name the folder.
+    folder: String,
+    paths: BTreeSet<String>,
+    by_name: BTreeMap<String, Vec<String>>,
+    by_stem: BTreeMap<String, Vec<String>>,
 }
 
-impl VideoIndex {
-    /// Lists a folder. A folder of images counts as one video, so folders have names too.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn of(root: &Path) -> Result<Self> {
-        let mut index = Self { root: root.to_owned(), ..Self::default() };
-        index.add(root, MAX_DEPTH)?;
-        Ok(index)
+impl VideoNames {
+    /// None yet; `folder` is how messages name where they are.
+    #[must_use]
+    pub fn new(folder: impl Into<String>) -> Self {
+        Self { folder: folder.into(), ..Self::default() }
     }
 
-    fn add(&mut self, folder: &Path, depth: usize) -> Result<()> {
-        let entries = std::fs::read_dir(folder).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
-        let entries = entries.map_err(Error::io("list", folder))?;
-        let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-        paths.sort();
+    /// Those of files by their paths: what is hidden, or no video by its name, is left out.
+    #[must_use]
+    pub fn of_files<'a>(folder: impl Into<String>, paths: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut names = Self::new(folder);
         for path in paths {
-            let name = file_name(&path);
-            let is_folder = path.is_dir();
-            if name.starts_with('.') || !is_folder && !could_be_video(&name) {
-                continue;
-            }
-            let stem = if is_folder { name.as_str() } else { stem(&name) };
-            self.by_stem.entry(stem.to_owned()).or_default().push(path.clone());
-            self.by_name.entry(name).or_default().push(path.clone());
-            if is_folder && depth > 0 {
-                self.add(&path, depth - 1)?;
+            if !path.split('/').any(|part| part.starts_with('.')) && could_be_video(file_name(path)) {
+                names.add_file(path);
             }
         }
-        Ok(())
+        names
     }
 
-    /// The file that `video` means: that path below the folder; else the one file of that name; else the one file of that
-    /// name with another extension.
+    /// Adds a file.
+    pub fn add_file(&mut self, path: &str) {
+        self.add(path, stem(file_name(path)));
+    }
+
+    /// Adds a folder of images: its name has no extension, whatever dots are in it.
+    pub fn add_folder(&mut self, path: &str) {
+        self.add(path, file_name(path));
+    }
+
+    fn add(&mut self, path: &str, stem: &str) {
+        self.by_stem.entry(stem.to_owned()).or_default().push(path.to_owned());
+        self.by_name.entry(file_name(path).to_owned()).or_default().push(path.to_owned());
+        self.paths.insert(path.to_owned());
+    }
+
+    /// The path that `video` means: that path; else the one of that name; else the one of that name with another extension.
     ///
     /// # Errors
     /// [`Error::MissingFile`] where there is none, [`Error::InvalidInput`] where there are several.
-    pub fn find(&self, video: &str) -> Result<PathBuf> {
-        let path = Path::new(video);
-        // A row must not lead out of the folder.
-        let is_inside = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
-        if is_inside && self.root.join(path).exists() {
-            return Ok(self.root.join(path));
+    pub fn find(&self, video: &str) -> Result<&str> {
+        if let Some(path) = self.paths.get(video) {
+            return Ok(path);
         }
-        let name = file_name(path);
-        for found in [self.by_name.get(&name), self.by_stem.get(stem(&name)), self.by_stem.get(&name)] {
+        let name = file_name(video);
+        for found in [self.by_name.get(name), self.by_stem.get(stem(name)), self.by_stem.get(name)] {
             match found.map(Vec::as_slice) {
-                Some([one]) => return Ok(one.clone()),
+                Some([one]) => return Ok(one),
                 Some([first, second, ..]) => {
-                    let reason = format!("both {} and {} could be meant", first.display(), second.display());
+                    let reason = format!("both {first} and {second} could be meant");
                     return Err(Error::InvalidInput { what: format!("video \"{video}\""), reason });
                 }
                 _ => {}
             }
         }
-        let (folder, file) = (self.root.display().to_string(), video.to_owned());
+        let (folder, file) = (self.folder.clone(), video.to_owned());
         Err(Error::MissingFile { folder, file, advice: "get the video, or give the folder it is in".to_owned() })
     }
 }
@@ -86,11 +83,28 @@ pub fn could_be_video(name: &str) -> bool {
     !name.starts_with('.') && !extension.is_some_and(|extension| NO_VIDEOS.contains(&extension.as_str()))
 }
 
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+/// Behind the last `/`.
+fn file_name(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
 /// Up to the last dot.
 fn stem(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_a_page_was_given_are_found_as_those_on_disk() {
+        let names = VideoNames::of_files("videos", ["a/v_1.mp4", "b/same.mp4", "a/same.mp4", "a/v_1.json", ".x/h.mp4"]);
+        assert_eq!(names.find("a/v_1.mp4").unwrap(), "a/v_1.mp4");
+        assert_eq!(names.find("elsewhere/v_1").unwrap(), "a/v_1.mp4");
+        assert_eq!(names.find("b/same.mp4").unwrap(), "b/same.mp4");
+        assert_eq!(names.find("same").unwrap_err().code(), "invalid-input");
+        assert_eq!(names.find("h.mp4").unwrap_err().code(), "missing-file");
+    }
 }

@@ -1,7 +1,7 @@
 //! Hashes of files that have not changed since: a folder of videos is many gigabytes, and a query should not read them.
 
 use crate::error::{Error, Result};
-use crate::eval::run::hash;
+use crate::eval::run::file_hash;
 use crate::platform::write_beside;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -73,7 +73,7 @@ impl FileHashes {
         let stamp = Stamp::of(path)?;
         match self.entries.get(name) {
             Some(entry) if entry.stamp == stamp => Ok((stamp, entry.sha256.clone())),
-            _ => Ok((stamp, hash::of_path(path)?)),
+            _ => Ok((stamp, file_hash::of_path(path)?)),
         }
     }
 

@@ -1,20 +1,11 @@
 //! Embeddings on disk, each under the hash of all that it follows from: nothing in it can be out of date.
 
-use super::clips::ClipFacts;
+use super::embedded_rows;
+use super::facts::ClipFacts;
 use crate::error::{Error, Result};
 use crate::eval::library::VideoWindows;
 use crate::platform::write_beside;
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-
-/// The tensor's name in a file.
-const EMBEDS: &str = "embeds";
-/// The metadata's key of a clip's facts.
-const FACTS: &str = "clip";
 
 /// A folder of embeddings: `videos/KEY.safetensors`, `texts/KEY.safetensors`, `windows/KEY.safetensors`.
 #[derive(Debug, Clone)]
@@ -41,9 +32,7 @@ impl EmbeddingCache {
     /// A clip's embedding `[dim]` and what is known of the clip; `None` where it is not there or damaged.
     #[must_use]
     pub fn video(&self, key: &str) -> Option<(Vec<f32>, ClipFacts)> {
-        let (rows, facts) = rows_and_facts(&file(&self.videos, key))?;
-        let [row] = &rows[..] else { return None };
-        Some((row.clone(), facts))
+        embedded_rows::clip(&read(&file(&self.videos, key))?)
     }
 
     /// Keeps a clip's embedding.
@@ -51,14 +40,13 @@ impl EmbeddingCache {
     /// # Errors
     /// [`Error::Io`].
     pub fn keep_video(&self, key: &str, embed: &[f32], facts: &ClipFacts) -> Result<()> {
-        write_with_facts(&file(&self.videos, key), &[embed.to_vec()], facts)
+        write_beside(&file(&self.videos, key), &embedded_rows::with_facts(&[embed.to_vec()], facts)?)
     }
 
     /// The embeddings of a video's windows and what is known of them; `None` where they are not there or damaged.
     #[must_use]
     pub fn windows(&self, key: &str) -> Option<(Vec<Vec<f32>>, VideoWindows)> {
-        let (rows, facts): (Vec<_>, VideoWindows) = rows_and_facts(&file(&self.windows, key))?;
-        (rows.len() == facts.windows.len()).then_some((rows, facts))
+        embedded_rows::windows(&read(&file(&self.windows, key))?)
     }
 
     /// Keeps the embeddings of a video's windows.
@@ -68,14 +56,13 @@ impl EmbeddingCache {
     pub fn keep_windows(&self, key: &str, embeds: &[Vec<f32>], facts: &VideoWindows) -> Result<()> {
         // Made here: benchmarks have none.
         std::fs::create_dir_all(&self.windows).map_err(Error::io("create", &self.windows))?;
-        write_with_facts(&file(&self.windows, key), embeds, facts)
+        write_beside(&file(&self.windows, key), &embedded_rows::with_facts(embeds, facts)?)
     }
 
     /// A batch of captions' embeddings; `None` where it is not there, damaged or of another number.
     #[must_use]
     pub fn texts(&self, key: &str, count: usize) -> Option<Vec<Vec<f32>>> {
-        let bytes = std::fs::read(file(&self.texts, key)).ok()?;
-        rows(&bytes).filter(|rows| rows.len() == count)
+        embedded_rows::texts(&read(&file(&self.texts, key))?, count)
     }
 
     /// Keeps a batch of captions' embeddings.
@@ -83,7 +70,7 @@ impl EmbeddingCache {
     /// # Errors
     /// [`Error::Io`].
     pub fn keep_texts(&self, key: &str, embeds: &[Vec<f32>]) -> Result<()> {
-        write(&file(&self.texts, key), embeds, None)
+        write_beside(&file(&self.texts, key), &embedded_rows::plain(embeds)?)
     }
 }
 
@@ -91,39 +78,8 @@ fn file(folder: &Path, key: &str) -> PathBuf {
     folder.join(format!("{key}.safetensors"))
 }
 
-/// The rows of the tensor, if it is one of finite f32.
-fn rows(bytes: &[u8]) -> Option<Vec<Vec<f32>>> {
-    let file = SafeTensors::deserialize(bytes).ok()?;
-    let tensor = file.tensor(EMBEDS).ok()?;
-    let [_, dim] = *tensor.shape() else { return None };
-    if tensor.dtype() != Dtype::F32 || dim == 0 {
-        return None;
-    }
-    let numbers: Vec<f32> =
-        tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-    numbers.iter().all(|x| x.is_finite()).then(|| numbers.chunks_exact(dim).map(<[f32]>::to_vec).collect())
-}
-
-/// The rows, and what is said of them.
-fn rows_and_facts<F: DeserializeOwned>(path: &Path) -> Option<(Vec<Vec<f32>>, F)> {
-    let bytes = std::fs::read(path).ok()?;
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).ok()?;
-    let facts = serde_json::from_str(metadata.metadata().as_ref()?.get(FACTS)?).ok()?;
-    Some((rows(&bytes)?, facts))
-}
-
-fn write_with_facts(path: &Path, rows: &[Vec<f32>], facts: &impl Serialize) -> Result<()> {
-    let facts = serde_json::to_string(facts).map_err(Error::json(path.display().to_string()))?;
-    write(path, rows, Some(HashMap::from([(FACTS.to_owned(), facts)])))
-}
-
-fn write(path: &Path, rows: &[Vec<f32>], metadata: Option<HashMap<String, String>>) -> Result<()> {
-    let invalid = |reason: String| Error::InvalidInput { what: path.display().to_string(), reason };
-    let shape = vec![rows.len(), rows.first().map_or(0, Vec::len)];
-    let bytes: Vec<u8> = rows.iter().flatten().flat_map(|x| x.to_le_bytes()).collect();
-    let view = TensorView::new(Dtype::F32, shape, &bytes).map_err(|error| invalid(error.to_string()))?;
-    let file = safetensors::serialize([(EMBEDS, view)], metadata).map_err(|error| invalid(error.to_string()))?;
-    write_beside(path, &file)
+fn read(path: &Path) -> Option<Vec<u8>> {
+    std::fs::read(path).ok()
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! Captions to embeddings: each text once, in batches of like length, so that little is computed for padding.
 
-use super::videos::Run;
-use super::{Embedder, hash};
+use super::hash;
+use super::identity::ModelIdentity;
 use crate::error::{Error, Result};
 use crate::eval::scores::unit;
-use crate::event::{Event, Events};
 use crate::text::{TokenIds, pre_text};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,29 +19,39 @@ pub struct Captions {
 }
 
 impl Captions {
-    /// Embeds captions, or takes them from the cache. Batches follow from the set of captions alone, so that a run that goes
-    /// on has the numbers of one that was never stopped.
+    /// None yet; `clean` where captions are cleaned first.
+    #[must_use]
+    pub const fn new(clean: bool) -> Self {
+        Self { vectors: BTreeMap::new(), clean }
+    }
+
+    /// The batches that captions are embedded in; `tokens` gives rows of token ids. They follow from the set of captions
+    /// alone, so that a run that goes on has the numbers of one that was never stopped.
     ///
     /// # Errors
-    /// Those of the tokenizer, the model and the cache; [`Error::Aborted`].
-    pub fn embed<'a>(
-        run: &Run<'_, impl Embedder>,
+    /// Those of the tokenizer.
+    pub fn batches<'a>(
+        &self,
         captions: impl IntoIterator<Item = &'a str>,
-        events: &mut impl Events,
-    ) -> Result<Self> {
-        let mut embedded = Self { vectors: BTreeMap::new(), clean: run.settings().pre_text };
-        let texts: BTreeSet<String> = captions.into_iter().map(|caption| embedded.seen(caption)).collect();
-        let texts: Vec<String> = texts.into_iter().collect();
-        let total = texts.len() as u64;
-        for batch in batches(texts, run.model())? {
-            run.abort().check()?;
-            for (text, vector) in batch.texts.iter().zip(batch.embed(run)?) {
-                embedded.vectors.insert(text.clone(), unit(&vector)?);
-            }
-            let done = embedded.vectors.len() as u64;
-            events.emit(Event::Progress { stage: "captions", done, total });
+        tokens: impl FnOnce(&[String]) -> Result<TokenIds>,
+    ) -> Result<Vec<Batch>> {
+        let texts: BTreeSet<String> = captions.into_iter().map(|caption| self.seen(caption)).collect();
+        batches(texts.into_iter().collect(), tokens)
+    }
+
+    /// Takes the embeddings of a batch.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] for another number of them; [`Error::NonFinite`].
+    pub fn add(&mut self, batch: &Batch, embeds: &[Vec<f32>]) -> Result<()> {
+        if embeds.len() != batch.texts.len() {
+            let (expected, got) = (vec![batch.texts.len()], vec![embeds.len()]);
+            return Err(Error::ShapeMismatch { name: "caption embeddings".to_owned(), expected, got });
         }
-        Ok(embedded)
+        for (text, vector) in batch.texts.iter().zip(embeds) {
+            self.vectors.insert(text.clone(), unit(vector)?);
+        }
+        Ok(())
     }
 
     /// The unit vector of a caption that was embedded.
@@ -62,18 +71,19 @@ impl Captions {
 }
 
 /// Captions that are embedded together.
-struct Batch {
+#[derive(Debug)]
+pub struct Batch {
     texts: Vec<String>,
     /// Rows cut to the longest.
     tokens: TokenIds,
 }
 
 /// Batches of neighbours by length.
-fn batches(texts: Vec<String>, model: &impl Embedder) -> Result<Vec<Batch>> {
+fn batches(texts: Vec<String>, tokens: impl FnOnce(&[String]) -> Result<TokenIds>) -> Result<Vec<Batch>> {
     if texts.is_empty() {
         return Ok(Vec::new());
     }
-    let tokens = model.tokens(&texts)?;
+    let tokens = tokens(&texts)?;
     // Rows are padded with zeros behind the end token, whose id is never 0.
     let length = |row: &[i32]| row.iter().rposition(|id| *id != 0).map_or(1, |at| at + 1);
     let mut rows: Vec<(usize, String, &[i32])> = texts
@@ -92,19 +102,22 @@ fn batches(texts: Vec<String>, model: &impl Embedder) -> Result<Vec<Batch>> {
 }
 
 impl Batch {
-    fn embed(&self, run: &Run<'_, impl Embedder>) -> Result<Vec<Vec<f32>>> {
-        let model = &run.settings().model;
+    /// How many captions.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Rows of token ids, cut to the longest.
+    #[must_use]
+    pub const fn tokens(&self) -> &TokenIds {
+        &self.tokens
+    }
+
+    /// What its embeddings are kept under.
+    #[must_use]
+    pub fn key(&self, model: &ModelIdentity) -> String {
         let base = ["captions", model.weights_sha256.as_str(), model.device.as_str(), model.dtype.as_str()];
-        let key = hash::of_parts(base.into_iter().chain(self.texts.iter().map(String::as_str)));
-        if let Some(embeds) = run.cache().texts(&key, self.texts.len()) {
-            return Ok(embeds);
-        }
-        let embeds = run.model().embed_tokens(&self.tokens)?;
-        if embeds.len() != self.texts.len() {
-            let (expected, got) = (vec![self.texts.len()], vec![embeds.len()]);
-            return Err(Error::ShapeMismatch { name: "caption embeddings".to_owned(), expected, got });
-        }
-        run.cache().keep_texts(&key, &embeds)?;
-        Ok(embeds)
+        hash::of_parts(base.into_iter().chain(self.texts.iter().map(String::as_str)))
     }
 }

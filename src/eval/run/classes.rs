@@ -1,17 +1,15 @@
 //! Classes recognised without training on them: a clip against all classes, each told in sixteen prompts.
 
-use super::Embedder;
+use super::EmbeddedVideo;
 use super::captions::Captions;
-use super::clips::ClipFacts;
-use super::journal::{Journal, to_bytes};
-use super::results::{Outcome, Results, Times};
-use super::videos::Run;
+use super::facts::ClipFacts;
+use super::results::{MissingVideo, Results, Times};
+use super::settings::RunSettings;
 use crate::data::benchmark::ClassSet;
 use crate::error::Result;
 use crate::eval::scores::dot;
 use crate::eval::{ClassRank, Judged, KINETICS_PROMPTS, PromptMean, ZeroShot};
-use crate::event::Events;
-use crate::platform::{parallel_map, write_beside};
+use crate::platform::parallel_map;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -46,75 +44,59 @@ pub struct ClassLine {
 }
 
 /// Vectors `[classes][dim]`, both readings of several prompts.
-struct Classes {
+#[derive(Debug)]
+pub struct Classes {
     plain: Vec<Vec<f32>>,
     unit: Vec<Vec<f32>>,
 }
 
-/// Recognises the clips that are not in the journal yet, and sums up all.
-///
-/// # Errors
-/// Those of [`evaluate`](super::evaluate).
-pub fn run(run: &Run<'_, impl Embedder>, set: &ClassSet, events: &mut impl Events) -> Result<Outcome> {
-    let limit = run.request().limit.unwrap_or(usize::MAX);
-    run.start()?;
-    let (mut journal, lines) = Journal::open::<ClassLine>(&run.journal())?;
-    let mut done: BTreeMap<usize, ClassLine> = lines.into_iter().map(|line| (line.at, line)).collect();
-    let waiting: Vec<(usize, &str, usize)> = set
-        .videos
-        .iter()
-        .enumerate()
-        .take(limit)
-        .filter(|(at, _)| run.has(*at) && !done.contains_key(at))
-        .map(|(at, (video, label))| (at, video.as_str(), *label))
-        .collect();
-    let videos: Vec<&str> = waiting.iter().map(|(_, video, _)| *video).collect();
-    let classes = if videos.is_empty() { None } else { Some(Classes::embed(run, set, events)?) };
-    let (mut missing, times) = run.for_each_video(&videos, events, |place, video| {
-        let (at, name, label) = waiting[place];
-        let Some(classes) = &classes else { return Ok(()) };
-        let scores =
-            |vectors: &[Vec<f32>]| -> Vec<f32> { vectors.iter().map(|class| dot(&video.vector, class)).collect() };
-        let (plain, unit) = (scores(&classes.plain), scores(&classes.unit));
-        let rank = ClassRank::of(&plain, label);
-        let line = ClassLine {
-            at,
-            id: format!("{}:{name}", at + 1),
-            video: name.to_owned(),
-            kind: set.classes[label].clone(),
-            correct: rank.pessimistic == 0,
-            tie: rank.is_tied(),
-            rank,
-            rank_unit_mean: ClassRank::of(&unit, label),
-            best: best(&plain).into_iter().map(|class| set.classes[class].clone()).collect(),
-            clip: video.facts,
-            ms: video.milliseconds,
-        };
-        journal.append(std::slice::from_ref(&line))?;
-        done.insert(at, line);
-        Ok(())
-    })?;
-    missing.iter_mut().for_each(|video| video.samples = 1);
-    let lines: Vec<ClassLine> = done.into_values().collect();
-    write_beside(&run.journal(), &to_bytes(&lines, &run.journal())?)?;
-    let times = Times { total_seconds: run.seconds(), ..times };
-    let mut results = Results::new(run.settings().clone(), set.videos.len(), lines.len(), missing, times);
-    add_classes(&mut results, &lines);
-    results.write(&run.request().output)
+/// The positions of the clips that a run is about.
+pub fn selected<'a>(settings: &'a RunSettings, set: &ClassSet) -> impl Iterator<Item = usize> + use<'a> {
+    (0..set.videos.len().min(settings.limit.unwrap_or(usize::MAX))).filter(move |at| settings.has(*at))
+}
+
+/// The texts that a set's classes are told in: each class in all prompts.
+pub fn prompts(set: &ClassSet) -> Vec<String> {
+    let prompts = |class: &String| KINETICS_PROMPTS.map(|prompt| prompt.replace("{}", class));
+    set.classes.iter().flat_map(prompts).collect()
 }
 
 impl Classes {
-    fn embed(run: &Run<'_, impl Embedder>, set: &ClassSet, events: &mut impl Events) -> Result<Self> {
-        let prompts = |class: &str| KINETICS_PROMPTS.map(|prompt| prompt.replace("{}", class));
-        let texts: Vec<String> = set.classes.iter().flat_map(|class| prompts(class)).collect();
-        let captions = Captions::embed(run, texts.iter().map(String::as_str), events)?;
-        let vectors: Result<Vec<Vec<f32>>> = texts.iter().map(|text| Ok(captions.of(text)?.to_vec())).collect();
+    /// Of the embeddings of [`prompts`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput) where one was not embedded.
+    pub fn new(set: &ClassSet, captions: &Captions) -> Result<Self> {
+        let vectors: Result<Vec<Vec<f32>>> = prompts(set).iter().map(|text| Ok(captions.of(text)?.to_vec())).collect();
         let vectors = vectors?;
         let means = |mean: PromptMean| {
             let classes: Vec<&[Vec<f32>]> = vectors.chunks(KINETICS_PROMPTS.len()).collect();
             parallel_map(classes, move |prompts| mean.of(prompts))
         };
         Ok(Self { plain: means(PromptMean::Plain), unit: means(PromptMean::Unit) })
+    }
+
+    /// The line of the sample at position `at` of the data.
+    #[must_use]
+    pub fn line(&self, set: &ClassSet, at: usize, video: EmbeddedVideo) -> ClassLine {
+        let (name, label) = &set.videos[at];
+        let scores =
+            |vectors: &[Vec<f32>]| -> Vec<f32> { vectors.iter().map(|class| dot(&video.vector, class)).collect() };
+        let (plain, unit) = (scores(&self.plain), scores(&self.unit));
+        let rank = ClassRank::of(&plain, *label);
+        ClassLine {
+            at,
+            id: format!("{}:{name}", at + 1),
+            video: name.clone(),
+            kind: set.classes[*label].clone(),
+            correct: rank.pessimistic == 0,
+            tie: rank.is_tied(),
+            rank,
+            rank_unit_mean: ClassRank::of(&unit, *label),
+            best: best(&plain).into_iter().map(|class| set.classes[class].clone()).collect(),
+            clip: video.facts,
+            ms: video.milliseconds,
+        }
     }
 }
 
@@ -126,8 +108,21 @@ fn best(scores: &[f32]) -> Vec<usize> {
     order
 }
 
+/// The results of lines in the data's order.
+pub fn results(
+    settings: &RunSettings,
+    original: usize,
+    lines: &[ClassLine],
+    missing: Vec<MissingVideo>,
+    times: Times,
+) -> Results {
+    let mut results = Results::new(settings.clone(), original, lines.len(), missing, times);
+    add_classes(&mut results, lines);
+    results
+}
+
 /// Rows and numbers of recognised clips, in the data's order.
-pub fn add_classes(results: &mut Results, lines: &[ClassLine]) {
+fn add_classes(results: &mut Results, lines: &[ClassLine]) {
     let names: BTreeMap<&str, usize> = lines
         .iter()
         .map(|line| line.kind.as_str())

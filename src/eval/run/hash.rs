@@ -1,13 +1,12 @@
-//! Hashes of files and of short texts, lower-case hex.
+//! Hashes of texts and of bytes that come in pieces, lower-case hex.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::event::Abort;
+use crate::source::Folder;
 use sha2::{Digest, Sha256};
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
 
 /// Bytes read at a time.
-const PIECE: usize = 1 << 20;
+pub(super) const PIECE: usize = 1 << 20;
 
 /// The sha256 of parts, each closed by a zero byte, so that no two lists of parts are the same bytes.
 pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
@@ -19,58 +18,56 @@ pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     hex(hash)
 }
 
-/// The sha256 of a file; of a folder (of images), that of its files' names and hashes in the order of names.
+/// The sha256 of a file of a folder, read piece by piece.
 ///
 /// # Errors
-/// [`Error::Io`].
-pub fn of_path(path: &Path) -> Result<String> {
-    if !path.is_dir() {
-        return of_file(path);
-    }
-    let entries = std::fs::read_dir(path).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
-    let entries = entries.map_err(Error::io("read", path))?;
-    let mut files: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
-    files.sort();
-    let mut parts = Vec::new();
-    for file in files {
-        parts.push(file.file_name().unwrap_or_default().to_string_lossy().into_owned());
-        parts.push(of_file(&file)?);
-    }
-    Ok(of_parts(parts.iter().map(String::as_str)))
-}
-
-fn of_file(path: &Path) -> Result<String> {
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
+/// Those of [`Folder`]; [`Error::Aborted`](crate::Error::Aborted).
+pub async fn of_folder_file<F: Folder>(folder: &F, file: &str, abort: &Abort) -> Result<String> {
+    let size = folder.size(file).await?;
     let mut hash = Sha256::new();
-    let mut piece = vec![0; PIECE];
-    loop {
-        let count = file.read(&mut piece).map_err(Error::io("read", path))?;
-        if count == 0 {
-            return Ok(hex(hash));
-        }
-        hash.update(&piece[..count]);
+    for begin in (0..size).step_by(PIECE) {
+        abort.check()?;
+        hash.update(folder.range(file, begin, size.min(begin + PIECE as u64)).await?);
     }
+    Ok(hex(hash))
 }
 
-fn hex(hash: Sha256) -> String {
+pub(super) fn hex(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A hash of bytes that come one piece after another: a video in the page is never whole in memory.
+#[derive(Debug, Clone, Default)]
+pub struct PieceHash(Sha256);
+
+impl PieceHash {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The sha256 of all.
+    #[must_use]
+    pub fn finish(self) -> String {
+        hex(self.0)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::MemoryFolder;
+    use std::collections::BTreeMap;
 
     #[test]
-    fn files_and_folders() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a"), b"abc").unwrap();
-        // FIPS 180-4's example.
-        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(of_path(&folder.path().join("a")).unwrap(), abc);
-        let one = of_path(folder.path()).unwrap();
-        std::fs::rename(folder.path().join("a"), folder.path().join("b")).unwrap();
-        assert_ne!(of_path(folder.path()).unwrap(), one);
+    fn pieces_hash_as_the_whole() {
         assert_ne!(of_parts(["ab", "c"]), of_parts(["a", "bc"]));
-        assert_eq!(of_path(&folder.path().join("none")).unwrap_err().code(), "io");
+        let bytes: Vec<u8> = (0..2 * PIECE + 7).map(|i| (i % 251) as u8).collect();
+        let whole = hex(Sha256::new_with_prefix(&bytes));
+        let mut pieces = PieceHash::default();
+        bytes.chunks(1000).for_each(|piece| pieces.update(piece));
+        assert_eq!(pieces.finish(), whole);
+        let folder = MemoryFolder::new("m", BTreeMap::from([("a".to_owned(), bytes)]));
+        assert_eq!(pollster::block_on(of_folder_file(&folder, "a", &Abort::default())).unwrap(), whole);
     }
 }

@@ -2,13 +2,19 @@
 
 use super::hash;
 use crate::error::{Error, Result};
-use crate::weights::REFERENCE_FILE;
+use crate::event::Abort;
+use crate::source::Folder;
+use crate::weights::{REFERENCE_FILE, WeightsIndex};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Files of a model folder that decide what it computes, beside its weights.
-const SETTINGS: [&str; 3] = ["config.json", "preprocessor_config.json", "tokenizer.json"];
+const SETTINGS: [&str; 4] = ["adapter_config.json", "config.json", "preprocessor_config.json", "tokenizer.json"];
+/// Weights in shards.
+const INDEX_FILE: &str = "model.safetensors.index.json";
+/// Weights in one file, the first that is there.
+const SINGLE_FILES: [&str; 3] = ["model.safetensors", "checkpoint.safetensors", "adapter_model.safetensors"];
 /// Extensions of weights.
 const WEIGHTS: [&str; 4] = ["safetensors", "pth", "pt", "bin"];
 
@@ -58,21 +64,15 @@ pub struct ModelIdentity {
 }
 
 impl ModelIdentity {
-    /// Hashes a model folder; `prefix` goes before its files' names (for folders beside the model's own).
+    /// Hashes the files of a model folder or of an adapter's that decide what it computes.
     ///
     /// # Errors
-    /// [`Error::Io`].
-    pub fn hash_folder(folder: &Path, prefix: &str) -> Result<BTreeMap<String, String>> {
-        let entries = std::fs::read_dir(folder).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
+    /// Those of [`Folder`]; [`Error::Aborted`](crate::Error::Aborted).
+    pub async fn hash_files<F: Folder>(folder: &F, prefix: &str, abort: &Abort) -> Result<BTreeMap<String, String>> {
         let mut files = BTreeMap::new();
-        for entry in entries.map_err(Error::io("read", folder))? {
-            let path = entry.path();
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let is_weights = path.extension().is_some_and(|extension| WEIGHTS.iter().any(|known| extension == *known));
-            let decides = SETTINGS.contains(&name.as_str()) || name == "adapter_config.json" || is_weights;
-            if path.is_file() && decides && name != REFERENCE_FILE {
-                files.insert(format!("{prefix}{name}"), hash::of_path(&path)?);
-            }
+        for name in deciding_files(folder).await? {
+            let sha256 = hash::of_folder_file(folder, &name, abort).await?;
+            files.insert(format!("{prefix}{name}"), sha256);
         }
         Ok(files)
     }
@@ -91,9 +91,89 @@ impl ModelIdentity {
     }
 }
 
+/// Whether a file of this name decides what a model computes.
+pub(super) fn decides(name: &str) -> bool {
+    let is_weights =
+        Path::new(name).extension().is_some_and(|extension| WEIGHTS.iter().any(|known| extension == *known));
+    name != REFERENCE_FILE && (SETTINGS.contains(&name) || is_weights)
+}
+
+/// Those of a folder; of a web server's, which lists none, the ones that a model is read from.
+async fn deciding_files<F: Folder>(folder: &F) -> Result<Vec<String>> {
+    match folder.list().await {
+        Ok(names) => return Ok(names.into_iter().filter(|name| !name.contains('/') && decides(name)).collect()),
+        Err(Error::InvalidInput { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    let mut names = Vec::new();
+    for name in SETTINGS {
+        if folder.has(name).await? {
+            names.push(name.to_owned());
+        }
+    }
+    if folder.has(INDEX_FILE).await? {
+        let index = WeightsIndex::from_json(&folder.text(INDEX_FILE).await?, INDEX_FILE)?;
+        names.extend(index.shards().into_iter().map(ToOwned::to_owned));
+    } else {
+        for name in SINGLE_FILES {
+            if folder.has(name).await? {
+                names.push(name.to_owned());
+                break;
+            }
+        }
+    }
+    Ok(names)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::MemoryFolder;
+
+    /// Is served, not listed.
+    struct Server(MemoryFolder);
+
+    impl Folder for Server {
+        fn name(&self) -> String {
+            self.0.name()
+        }
+
+        async fn has(&self, file: &str) -> Result<bool> {
+            self.0.has(file).await
+        }
+
+        async fn size(&self, file: &str) -> Result<u64> {
+            self.0.size(file).await
+        }
+
+        async fn range(&self, file: &str, begin: u64, end: u64) -> Result<Vec<u8>> {
+            self.0.range(file, begin, end).await
+        }
+    }
+
+    #[test]
+    fn a_folder_is_the_same_on_disk_in_memory_and_on_a_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = r#"{"metadata": {}, "weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}"#;
+        let mut memory = MemoryFolder::new("m", BTreeMap::new());
+        for (name, text) in [
+            ("config.json", "c"),
+            ("tokenizer.json", "t"),
+            ("model-1.safetensors", "1"),
+            ("model-2.safetensors", "2"),
+            (INDEX_FILE, index),
+            ("README.md", "r"),
+        ] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            memory.insert(name, text.as_bytes().to_vec());
+        }
+        let on_disk = ModelIdentity::hash_folder(folder.path(), "").unwrap();
+        let hash = |folder: &Server| pollster::block_on(ModelIdentity::hash_files(folder, "", &Abort::default()));
+        assert_eq!(on_disk.len(), 4);
+        let in_memory = pollster::block_on(ModelIdentity::hash_files(&memory, "", &Abort::default())).unwrap();
+        assert_eq!(in_memory, on_disk);
+        assert_eq!(hash(&Server(memory)).unwrap(), on_disk);
+    }
 
     #[test]
     fn results_and_cards_do_not_count() {

@@ -1,5 +1,6 @@
 //! Lines that survive a kill: appended and flushed as they come; a torn last line is dropped when the file is opened again.
 
+use super::lines::to_bytes;
 use crate::error::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -49,22 +50,9 @@ impl Journal {
     /// # Errors
     /// [`Error::Io`].
     pub fn append<T: Serialize>(&mut self, lines: &[T]) -> Result<()> {
-        let bytes = to_bytes(lines, &self.path)?;
+        let bytes = to_bytes(lines)?;
         self.file.write_all(&bytes).map_err(Error::io("write", &self.path))
     }
-}
-
-/// The lines as a file's content.
-///
-/// # Errors
-/// [`Error::InvalidJson`] never in practice: keys of our lines are texts.
-pub fn to_bytes<T: Serialize>(lines: &[T], path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    for line in lines {
-        serde_json::to_writer(&mut bytes, line).map_err(Error::json(path.display().to_string()))?;
-        bytes.push(b'\n');
-    }
-    Ok(bytes)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<Vec<T>> {

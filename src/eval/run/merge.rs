@@ -1,11 +1,12 @@
 //! The parts of a run that was dealt out (`--shard`), put together.
 
-use super::classes::{ClassLine, add_classes};
-use super::journal::{Journal, to_bytes};
+use super::classes::{self, ClassLine};
+use super::journal::Journal;
+use super::lines::to_bytes;
 use super::near_misses::{PairLine, results};
-use super::results::{MissingVideo, Outcome, RESULTS_FILE, Results, Times, samples_file};
-use super::settings::{RunSettings, SETTINGS_FILE};
-use super::{Shard, Task};
+use super::results::{MissingVideo, Outcome, Times, samples_file};
+use super::stored::{RESULTS_FILE, SETTINGS_FILE};
+use super::{RunSettings, Shard, Task};
 use crate::data::benchmark::RetrievalTask;
 use crate::error::{Error, Result};
 use crate::platform::write_beside;
@@ -50,9 +51,7 @@ pub fn merge(parts: &[PathBuf], output: &Path) -> Result<Outcome> {
         }
         Task::Kinetics => {
             let lines: Vec<ClassLine> = lines(parts, &file, |line: &ClassLine| line.at, output)?;
-            let mut results = Results::new(settings.clone(), original, lines.len(), missing, times);
-            add_classes(&mut results, &lines);
-            results
+            classes::results(&settings, original, &lines, missing, times)
         }
         Task::Retrieval(task) => return Err(nothing_to_merge(task)),
     };
@@ -122,6 +121,6 @@ fn lines<T: DeserializeOwned + Serialize>(
     lines.sort_by_key(&at);
     std::fs::create_dir_all(output).map_err(Error::io("create", output))?;
     let path = output.join(file);
-    write_beside(&path, &to_bytes(&lines, &path)?)?;
+    write_beside(&path, &to_bytes(&lines)?)?;
     Ok(lines)
 }

@@ -1,18 +1,14 @@
 //! Pairs of captions: which of two fits the clip.
 
 use super::captions::Captions;
-use super::clips::{ClipFacts, world_name};
-use super::journal::{Journal, to_bytes};
-use super::results::{MissingVideo, Outcome, Results, Times};
-use super::settings::RunSettings;
-use super::velociti_csv;
-use super::videos::{EmbeddedVideo, Run};
-use super::{Embedder, Request};
-use crate::data::benchmark::PairSample;
+use super::facts::{ClipFacts, world_name};
+use super::results::{MissingVideo, Results, Times};
+use super::settings::{Question, RunSettings};
+use super::{EmbeddedVideo, Task};
+use crate::data::benchmark::{DataFile, PairSample, Purpose, read_pairs};
 use crate::error::{Error, Result};
 use crate::eval::scores::dot;
-use crate::event::Events;
-use crate::platform::{parallel_map, write_beside};
+use crate::platform::parallel_map;
 use crate::world::Level;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,17 +38,30 @@ pub struct PairLine {
     pub ms: f64,
 }
 
-/// The near misses of the generated world's clips, from the first of the split.
+/// All pairs that a question is about, of its data files or of the generated world.
 ///
 /// # Errors
-/// [`Error::UnknownName`] for a split that does not exist.
-pub fn of_world(request: &Request) -> Result<Vec<PairSample>> {
-    let (level, split) = Level::split_named(&request.split).ok_or_else(|| Error::UnknownName {
+/// Those of [`read_pairs`]; [`Error::UnknownName`] for a split that the generated world has not;
+/// [`Error::InvalidInput`] for a task that is no such question.
+pub fn samples(question: &Question, files: &[DataFile]) -> Result<Vec<PairSample>> {
+    match question.task {
+        Task::Pairs(task) => read_pairs(task, files, &question.split, Purpose::Evaluation),
+        Task::World => of_world(&question.split, question.limit),
+        Task::Retrieval(_) | Task::Kinetics => {
+            let reason = "it has no pairs; this is a fault of sgcr".to_owned();
+            Err(Error::InvalidInput { what: format!("task {}", question.task), reason })
+        }
+    }
+}
+
+/// The near misses of the generated world's clips, from the first of the split.
+fn of_world(name: &str, limit: Option<usize>) -> Result<Vec<PairSample>> {
+    let (level, split) = Level::split_named(name).ok_or_else(|| Error::UnknownName {
         kind: "split of the generated world",
-        name: request.split.clone(),
+        name: name.to_owned(),
         known: Level::split_names(),
     })?;
-    let clips: Vec<u64> = (0..request.limit.unwrap_or(WORLD_CLIPS) as u64).collect();
+    let clips: Vec<u64> = (0..limit.unwrap_or(WORLD_CLIPS) as u64).collect();
     let pairs = parallel_map(clips, |clip| {
         let clip = level.clip(split, clip);
         let sample = |miss: crate::world::NearMiss| PairSample {
@@ -69,55 +78,22 @@ pub fn of_world(request: &Request) -> Result<Vec<PairSample>> {
     Ok(pairs.into_iter().flatten().collect())
 }
 
-/// Scores the pairs that are not in the journal yet, and sums up all.
-///
-/// # Errors
-/// Those of [`evaluate`](super::evaluate).
-pub fn run(run: &Run<'_, impl Embedder>, samples: Vec<PairSample>, events: &mut impl Events) -> Result<Outcome> {
-    let original = samples.len();
-    let samples = Selected::new(run, samples)?;
-    run.start()?;
-    let (mut journal, lines) = Journal::open::<PairLine>(&run.journal())?;
-    let mut done: BTreeMap<usize, PairLine> = lines.into_iter().map(|line| (line.at, line)).collect();
-    // A line of a row that is not there any more cannot be: the data's hash is part of the settings.
-    let waiting = samples.waiting(&done);
-    let videos: Vec<&str> = waiting.iter().map(|(video, _)| *video).collect();
-    let texts = samples.0.iter().flat_map(|(_, sample)| [sample.positive.as_str(), sample.negative.as_str()]);
-    let captions = if videos.is_empty() { Captions::default() } else { Captions::embed(run, texts, events)? };
-    let rule = run.settings().ties;
-    let (mut missing, times) = run.for_each_video(&videos, events, |at, video| {
-        let EmbeddedVideo { vector, facts, milliseconds, .. } = video;
-        let mut lines = Vec::new();
-        for (at, sample) in &waiting[at].1 {
-            let pos_score = dot(&vector, captions.of(&sample.positive)?);
-            let neg_score = dot(&vector, captions.of(&sample.negative)?);
-            let judged = rule.judge(pos_score, neg_score);
-            let (at, sample, clip) = (*at, (*sample).clone(), facts.clone());
-            let (correct, tie) = (judged.correct, judged.tie);
-            lines.push(PairLine { at, sample, pos_score, neg_score, correct, tie, clip, ms: milliseconds });
-        }
-        journal.append(&lines)?;
-        done.extend(lines.into_iter().map(|line| (line.at, line)));
-        Ok(())
-    })?;
-    for video in &mut missing {
-        video.samples = waiting.iter().find(|(name, _)| *name == video.video).map_or(0, |(_, samples)| samples.len());
-    }
-    let lines: Vec<PairLine> = done.into_values().collect();
-    finish(run, &lines, original, missing, times)
-}
-
-/// The samples of this part, with their positions in the data.
-struct Selected(Vec<(usize, PairSample)>);
+/// The samples of a run's part of the data, with their positions in it.
+#[derive(Debug)]
+pub struct Selected(Vec<(usize, PairSample)>);
 
 /// A video and the samples of it that have no scores yet.
 type Waiting<'a> = (&'a str, Vec<(usize, &'a PairSample)>);
 
 impl Selected {
-    fn new(run: &Run<'_, impl Embedder>, mut samples: Vec<PairSample>) -> Result<Self> {
-        if run.request().videos.is_some() {
+    /// Picks them.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] where two have one name.
+    pub fn new(settings: &RunSettings, mut samples: Vec<PairSample>) -> Result<Self> {
+        if settings.task != Task::World {
             // Of the generated world the limit counts clips, which were drawn by it.
-            samples.truncate(run.request().limit.unwrap_or(usize::MAX));
+            samples.truncate(settings.limit.unwrap_or(usize::MAX));
         }
         let mut ids = BTreeMap::new();
         let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
@@ -129,15 +105,20 @@ impl Selected {
             }
             let next = numbers.len();
             let number = *numbers.entry(sample.video.clone()).or_insert(next);
-            if run.has(number) {
+            if settings.has(number) {
                 selected.push((at, sample));
             }
         }
         Ok(Self(selected))
     }
 
+    /// Both captions of every sample.
+    pub fn captions(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|(_, sample)| [sample.positive.as_str(), sample.negative.as_str()])
+    }
+
     /// What is left to do, videos in the order of their first sample.
-    fn waiting(&self, done: &BTreeMap<usize, PairLine>) -> Vec<Waiting<'_>> {
+    pub fn waiting(&self, done: &BTreeMap<usize, PairLine>) -> Vec<Waiting<'_>> {
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();
         let mut waiting: Vec<Waiting<'_>> = Vec::new();
         for (at, sample) in self.0.iter().filter(|(at, _)| !done.contains_key(at)) {
@@ -151,20 +132,24 @@ impl Selected {
     }
 }
 
-/// Writes the journal in the data's order, and the results.
-fn finish(
-    run: &Run<'_, impl Embedder>,
-    lines: &[PairLine],
-    original: usize,
-    missing: Vec<MissingVideo>,
-    times: Times,
-) -> Result<Outcome> {
-    write_beside(&run.journal(), &to_bytes(lines, &run.journal())?)?;
-    if run.request().velociti_csv {
-        velociti_csv::write(&run.request().output.join("velociti"), lines)?;
-    }
-    let times = Times { total_seconds: run.seconds(), ..times };
-    results(run.settings(), lines, original, missing, times).write(&run.request().output)
+/// The lines of a video's samples, given with their positions in the data.
+///
+/// # Errors
+/// [`Error::InvalidInput`] where a caption was not embedded.
+pub fn lines<'a>(
+    settings: &RunSettings,
+    samples: impl IntoIterator<Item = (usize, &'a PairSample)>,
+    video: &EmbeddedVideo,
+    captions: &Captions,
+) -> Result<Vec<PairLine>> {
+    let line = |(at, sample): (usize, &PairSample)| {
+        let pos_score = dot(&video.vector, captions.of(&sample.positive)?);
+        let neg_score = dot(&video.vector, captions.of(&sample.negative)?);
+        let judged = settings.ties.judge(pos_score, neg_score);
+        let (sample, clip, ms) = (sample.clone(), video.facts.clone(), video.milliseconds);
+        Ok(PairLine { at, sample, pos_score, neg_score, correct: judged.correct, tie: judged.tie, clip, ms })
+    };
+    samples.into_iter().map(line).collect()
 }
 
 /// The results of lines in the data's order.

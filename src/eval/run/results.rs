@@ -1,23 +1,18 @@
 //! What comes out of a run: `results.json`, with lmms-eval's keys and `CLIP_benchmark`'s metrics, and a table for people.
 
 use super::Task;
-use super::clips::ClipFacts;
+use super::facts::ClipFacts;
 use super::near_misses::PairLine;
 use super::settings::RunSettings;
 use crate::data::benchmark::PairTask;
 use crate::error::{Error, Result};
 use crate::eval::{CONTROL, ClusteredMean, Judged, PairTally, Tally, VideoLanguageEntailment, paper_columns, roc_auc};
-use crate::platform::write_beside;
 use crate::world::NearMissKind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Its file in the output folder.
-pub const RESULTS_FILE: &str = "results.json";
+use web_time::{SystemTime, UNIX_EPOCH};
 
 /// The group of all samples.
 const ALL: &str = "all";
@@ -44,7 +39,13 @@ impl MissingVideo {
     /// With its samples still to be counted.
     #[must_use]
     pub fn new(video: &str, error: &Error) -> Self {
-        Self { video: video.to_owned(), samples: 0, code: error.code().to_owned(), reason: error.to_string() }
+        Self::told(video, error.code(), &error.to_string())
+    }
+
+    /// As [`MissingVideo::new`], of an error that arose elsewhere.
+    #[must_use]
+    pub fn told(video: &str, code: &str, reason: &str) -> Self {
+        Self { video: video.to_owned(), samples: 0, code: code.to_owned(), reason: reason.to_owned() }
     }
 }
 
@@ -167,7 +168,7 @@ pub struct Results {
     pub times: Times,
 }
 
-/// A run that came to its end.
+/// A run that came to its end, its results written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// What came out.
@@ -323,20 +324,18 @@ impl Results {
         })
     }
 
+    /// `results.json` as its file has it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidJson`] never in practice: all its keys are texts.
+    pub fn to_document(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec_pretty(&self.to_json()).map_err(Error::json("results.json"))
+    }
+
     /// The table's rows.
     #[must_use]
     pub fn rows(&self) -> Vec<TableRow> {
         self.groups.iter().map(TableRow::of).collect()
-    }
-
-    /// Writes `results.json`.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn write(self, folder: &Path) -> Result<Outcome> {
-        let json = serde_json::to_vec_pretty(&self.to_json()).map_err(Error::json(RESULTS_FILE))?;
-        write_beside(&folder.join(RESULTS_FILE), &json)?;
-        Ok(Outcome { results: self })
     }
 
     /// The table in Markdown, in percent, with what is missing below it.

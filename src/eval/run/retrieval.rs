@@ -1,17 +1,12 @@
 //! Texts and videos that find each other: every video and every text is embedded once, then all are ranked both ways.
 
-use super::Embedder;
+use super::EmbeddedVideo;
 use super::captions::Captions;
-use super::clips::ClipFacts;
-use super::journal::{Journal, to_bytes};
-use super::results::{Outcome, Results, Times};
-use super::videos::Run;
+use super::facts::ClipFacts;
+use super::results::Results;
 use crate::data::benchmark::{RetrievalCaption, RetrievalSet};
-use crate::error::{Error, Result};
-use crate::eval::scores::unit;
+use crate::error::Result;
 use crate::eval::{Judged, Pairing, RetrievalDirection, RetrievalMetrics, RetrievalRanks, embedding_retrieval};
-use crate::event::Events;
-use crate::platform::{block_on, write_beside};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,17 +16,25 @@ const RECALL_AT: [usize; 3] = [1, 5, 10];
 
 /// A video that is embedded: a line of the journal. The embedding is in the cache.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct VideoLine {
+pub struct VideoLine {
     /// Position in the data, counted from 0.
-    at: usize,
+    pub at: usize,
     /// The video as its row names it.
-    video: String,
+    pub video: String,
     /// Its embedding's key in the cache.
-    key: String,
+    pub key: String,
     /// What the embedding was made from.
-    clip: ClipFacts,
+    pub clip: ClipFacts,
     /// Milliseconds of decoding and embedding.
-    ms: f64,
+    pub ms: f64,
+}
+
+impl VideoLine {
+    /// Of the video at position `at` of the data.
+    pub fn new(set: &RetrievalSet, at: usize, video: EmbeddedVideo) -> Self {
+        let EmbeddedVideo { key, facts, milliseconds, .. } = video;
+        Self { at, video: set.videos[at].clone(), key, clip: facts, ms: milliseconds }
+    }
 }
 
 /// One query and where its right answer stands.
@@ -59,7 +62,7 @@ pub struct RankLine {
 }
 
 /// What is ranked: unit vectors of the videos that could be used, and of their texts.
-struct Ranked<'a> {
+pub struct Ranked<'a> {
     lines: Vec<&'a VideoLine>,
     videos: Vec<Vec<f32>>,
     captions: Vec<&'a RetrievalCaption>,
@@ -68,72 +71,25 @@ struct Ranked<'a> {
     video_of: Vec<usize>,
 }
 
-/// Embeds the videos that are not in the journal yet, and ranks all. Of one part of the videos nothing is ranked: a run
-/// without `--shard` on the same cache does that.
-///
-/// # Errors
-/// Those of [`evaluate`](super::evaluate).
-pub fn run(run: &Run<'_, impl Embedder>, set: &RetrievalSet, events: &mut impl Events) -> Result<Outcome> {
-    let videos = set.videos.len().min(run.request().limit.unwrap_or(usize::MAX));
-    run.start()?;
-    let path = run.video_journal();
-    let (mut journal, lines) = Journal::open::<VideoLine>(&path)?;
-    let kept = lines.into_iter().filter(|line| run.cache().video(&line.key).is_some());
-    let mut done: BTreeMap<usize, VideoLine> = kept.map(|line| (line.at, line)).collect();
-    let waiting: Vec<usize> = (0..videos).filter(|at| run.has(*at) && !done.contains_key(at)).collect();
-    let names: Vec<&str> = waiting.iter().map(|at| set.videos[*at].as_str()).collect();
-    let (mut missing, times) = run.for_each_video(&names, events, |place, video| {
-        let (at, ms) = (waiting[place], video.milliseconds);
-        let line = VideoLine { at, video: set.videos[at].clone(), key: video.key, clip: video.facts, ms };
-        journal.append(std::slice::from_ref(&line))?;
-        done.insert(at, line);
-        Ok(())
-    })?;
-    for video in &mut missing {
-        video.samples = set.captions.iter().filter(|caption| set.videos[caption.video] == video.video).count();
-    }
-    let lines: Vec<VideoLine> = done.into_values().collect();
-    write_beside(&path, &to_bytes(&lines, &path)?)?;
-    let captions = || set.captions.iter().filter(|caption| caption.video < videos);
-    let original = captions().count();
-    if run.request().shard.is_some() || lines.is_empty() {
-        let times = Times { total_seconds: run.seconds(), ..times };
-        return Results::new(run.settings().clone(), original, 0, missing, times).write(&run.request().output);
-    }
-    let texts = Captions::embed(run, captions().map(|caption| caption.text.as_str()), events)?;
-    let ranked = Ranked::new(run, &lines, captions(), &texts)?;
-    let metrics = ranked.rank()?;
-    let samples = ranked.samples(&metrics.raw);
-    write_beside(&run.journal(), &to_bytes(&samples, &run.journal())?)?;
-    let times = Times { total_seconds: run.seconds(), ..times };
-    let effective = ranked.captions.len();
-    let mut results = Results::new(run.settings().clone(), original, effective, missing, times);
-    ranked.add(&mut results, &metrics);
-    results.write(&run.request().output)
-}
-
 impl<'a> Ranked<'a> {
-    fn new(
-        run: &Run<'_, impl Embedder>,
+    /// Takes videos with their unit vectors, and the captions of these.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput) where a caption was not embedded.
+    pub fn new(
         lines: &'a [VideoLine],
+        videos: Vec<Vec<f32>>,
         captions: impl Iterator<Item = &'a RetrievalCaption>,
         texts: &Captions,
     ) -> Result<Self> {
         let places: BTreeMap<usize, usize> = lines.iter().enumerate().map(|(place, line)| (line.at, place)).collect();
         let mut ranked = Self {
             lines: lines.iter().collect(),
-            videos: Vec::new(),
+            videos,
             captions: Vec::new(),
             texts: Vec::new(),
             video_of: Vec::new(),
         };
-        for line in lines {
-            let (embed, _) = run.cache().video(&line.key).ok_or_else(|| Error::CorruptFile {
-                file: format!("embedding {} in the cache", line.key),
-                reason: "it was there a moment ago; does something else clear the cache?".to_owned(),
-            })?;
-            ranked.videos.push(unit(&embed)?);
-        }
         for caption in captions {
             if let Some(place) = places.get(&caption.video) {
                 ranked.captions.push(caption);
@@ -144,18 +100,26 @@ impl<'a> Ranked<'a> {
         Ok(ranked)
     }
 
+    /// Captions that are ranked.
+    pub const fn captions(&self) -> usize {
+        self.captions.len()
+    }
+
     /// On the CPU whatever the model's device: ranks are counts, and should not depend on it.
-    fn rank(&self) -> Result<RetrievalMetrics> {
+    ///
+    /// # Errors
+    /// Those of [`embedding_retrieval`].
+    pub async fn rank(&self) -> Result<RetrievalMetrics> {
         let pairing = Pairing::captions(self.videos.len(), &self.video_of)?;
         let matrix = |rows: &[Vec<f32>]| {
             let dim = rows.first().map_or(0, Vec::len);
             Tensor::<2>::from_data(TensorData::new(rows.concat(), [rows.len(), dim]), &Device::flex())
         };
-        block_on(embedding_retrieval(&pairing, true, matrix(&self.videos), matrix(&self.texts)))
+        embedding_retrieval(&pairing, true, matrix(&self.videos), matrix(&self.texts)).await
     }
 
     /// A line a query, texts first.
-    fn samples(&self, ranks: &RetrievalRanks) -> Vec<RankLine> {
+    pub fn samples(&self, ranks: &RetrievalRanks) -> Vec<RankLine> {
         let line = |kind: &str, query: usize, video: usize, text: Option<&str>, rank: crate::eval::Rank| {
             let frames = &self.lines[video].clip.frames;
             RankLine {
@@ -176,7 +140,8 @@ impl<'a> Ranked<'a> {
         texts.chain(videos).collect()
     }
 
-    fn add(&self, results: &mut Results, metrics: &RetrievalMetrics) {
+    /// Adds rows and numbers to results.
+    pub fn add(&self, results: &mut Results, metrics: &RetrievalMetrics) {
         for line in &self.lines {
             results.see_clip(&line.video, &line.clip);
         }

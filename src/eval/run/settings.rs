@@ -1,18 +1,35 @@
 //! Everything that decides a run's numbers, written before the first of them.
 
+use super::Task;
 use super::identity::ModelIdentity;
-use super::{Request, Task};
 use crate::config::PreprocessConfig;
 use crate::data::benchmark::DataFile;
 use crate::error::{Error, Result};
 use crate::eval::TieRule;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::path::Path;
 use std::str::FromStr;
 
-/// Its file in the output folder.
-pub const SETTINGS_FILE: &str = "run.json";
+/// What is to be measured, and how.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The benchmark.
+    pub task: Task,
+    /// The split that rows or clips are taken of, where data has splits.
+    pub split: String,
+    /// Only so many samples from the first (near misses) or videos (retrieval, classes). Of the generated world: clips.
+    pub limit: Option<usize>,
+    /// One part of the videos.
+    pub shard: Option<Shard>,
+    /// How clips become the model's input.
+    pub preprocess: PreprocessConfig,
+    /// Seed of sampling rule "rand".
+    pub sampling_seed: u64,
+    /// Whether captions are cleaned first, as the published evaluations do.
+    pub pre_text: bool,
+    /// The model, for the record.
+    pub model: ModelIdentity,
+}
 
 /// One of several parts that videos are dealt to in turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,41 +125,32 @@ pub struct RunSettings {
 }
 
 impl RunSettings {
-    /// Those of a request, with its data files as read.
+    /// Those of a question about data files as read.
     #[must_use]
-    pub fn of(request: &Request, files: &[DataFile]) -> Self {
+    pub fn of(question: &Question, files: &[DataFile]) -> Self {
         let name = |file: &DataFile| file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let tie_is_right = matches!(request.task, Task::Pairs(task) if task.tie_is_right());
+        let tie_is_right = matches!(question.task, Task::Pairs(task) if task.tie_is_right());
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            task: request.task,
+            task: question.task,
             data: files.iter().map(|file| DataHash { file: name(file), sha256: file.sha256() }).collect(),
-            split: request.split.clone(),
-            limit: request.limit,
-            shard: request.shard,
-            preprocess: request.preprocess.clone(),
-            sampling_seed: request.sampling_seed,
-            seconds: request.task.seconds(),
-            pre_text: request.pre_text,
+            split: question.split.clone(),
+            limit: question.limit,
+            shard: question.shard,
+            preprocess: question.preprocess.clone(),
+            sampling_seed: question.sampling_seed,
+            seconds: question.task.seconds(),
+            pre_text: question.pre_text,
             score: "cosine".to_owned(),
             ties: if tie_is_right { TieRule::Right } else { TieRule::Wrong },
-            model: request.model.clone(),
+            model: question.model.clone(),
         }
     }
 
-    /// Those of a run's folder.
-    ///
-    /// # Errors
-    /// [`Error::MissingFile`] where it holds no run, [`Error::Io`], [`Error::InvalidJson`].
-    pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(SETTINGS_FILE);
-        if !path.exists() {
-            let advice = "give a folder that `sgcr eval` wrote".to_owned();
-            let (folder, file) = (folder.display().to_string(), SETTINGS_FILE.to_owned());
-            return Err(Error::MissingFile { folder, file, advice });
-        }
-        let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
-        serde_json::from_str(&text).map_err(Error::json(path.display().to_string()))
+    /// Whether the video at this position of the data belongs to this part.
+    #[must_use]
+    pub fn has(&self, video: usize) -> bool {
+        self.shard.is_none_or(|shard| shard.has(video))
     }
 
     /// As an indented document.
@@ -150,7 +158,7 @@ impl RunSettings {
     /// # Errors
     /// [`Error::InvalidJson`] never in practice: all its keys are texts.
     pub fn to_json(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec_pretty(self).map_err(Error::json(SETTINGS_FILE))
+        serde_json::to_vec_pretty(self).map_err(Error::json("run.json"))
     }
 
     /// The names of the fields in which two runs differ.

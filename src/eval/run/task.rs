@@ -1,5 +1,6 @@
 //! The benchmarks by name.
 
+use crate::config::{ModelType, PreprocessConfig, SamplingRule};
 use crate::data::benchmark::{PairTask, RetrievalTask};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,28 @@ impl Task {
             Self::Retrieval(task) => task.seconds(),
             Self::Pairs(_) | Self::Kinetics | Self::World => None,
         }
+    }
+}
+
+impl Task {
+    /// A model's preprocessing with a benchmark's own frames where its authors fix them: VELOCITI's image models average
+    /// twenty, an image is one.
+    #[must_use]
+    pub fn preprocess(self, model: &PreprocessConfig, model_type: ModelType) -> PreprocessConfig {
+        match self {
+            Self::Pairs(PairTask::Velociti) if model_type == ModelType::Clip => {
+                PreprocessConfig { frames: 20, sampling: SamplingRule::Velociti, ..model.clone() }
+            }
+            Self::Pairs(PairTask::Sugarcrepe) => PreprocessConfig { frames: 1, ..model.clone() },
+            _ => model.clone(),
+        }
+    }
+
+    /// Whether captions are cleaned first unless told otherwise: for models whose published evaluation does; the generated
+    /// world's are clean.
+    #[must_use]
+    pub fn cleans_captions(self, model_type: ModelType) -> bool {
+        model_type.cleans_captions() && self != Self::World
     }
 }
 

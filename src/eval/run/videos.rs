@@ -1,11 +1,13 @@
 //! A run under way: its folder, its settings, and the pass over its videos.
 
 use super::cache::EmbeddingCache;
-use super::clips::{ClipFacts, ClipReader, Content, Prepared};
+use super::clips::{ClipReader, Content, Prepared};
+use super::facts::ClipFacts;
 use super::feed::Feed;
-use super::results::{MissingVideo, RESULTS_FILE, Times};
-use super::settings::{RunSettings, SETTINGS_FILE};
-use super::{Embedder, Request};
+use super::results::{MissingVideo, Times};
+use super::settings::RunSettings;
+use super::stored::{RESULTS_FILE, SETTINGS_FILE};
+use super::{EmbeddedVideo, Embedder, Request};
 use crate::data::benchmark::DataFile;
 use crate::error::{Error, Result};
 use crate::eval::scores::unit;
@@ -26,19 +28,6 @@ pub struct Run<'a, E> {
     started: Instant,
 }
 
-/// A video's embedding.
-#[derive(Debug)]
-pub struct EmbeddedVideo {
-    /// Its key in the cache.
-    pub key: String,
-    /// Of length 1, `[dim]`.
-    pub vector: Vec<f32>,
-    /// What it was made from.
-    pub facts: ClipFacts,
-    /// Milliseconds of decoding and embedding.
-    pub milliseconds: f64,
-}
-
 impl<'a, E: Embedder> Run<'a, E> {
     /// Reads the data and holds the settings against those of the folder; nothing is written yet.
     ///
@@ -49,7 +38,7 @@ impl<'a, E: Embedder> Run<'a, E> {
         for path in &request.data {
             files.extend(DataFile::read(path)?);
         }
-        let settings = RunSettings::of(request, &files);
+        let settings = RunSettings::of(&request.question, &files);
         if request.output.join(SETTINGS_FILE).exists() && !request.overwrite {
             let differences = RunSettings::read(&request.output)?.differences(&settings);
             if !differences.is_empty() {
@@ -121,11 +110,6 @@ impl<'a, E: Embedder> Run<'a, E> {
     /// The file of its embedded videos, where samples come last.
     pub fn video_journal(&self) -> PathBuf {
         self.request.output.join(format!("videos_{}.jsonl", self.settings.task))
-    }
-
-    /// Whether the video at this position of the data belongs to this part.
-    pub fn has(&self, video: usize) -> bool {
-        self.request.shard.is_none_or(|shard| shard.has(video))
     }
 
     /// Decodes ahead, embeds and hands over one video after another, with its position in `videos`. Videos that cannot be
