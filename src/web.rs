@@ -7,15 +7,20 @@ mod adapters;
 mod clip;
 mod engine;
 mod error;
+mod evaluate;
 mod explain;
 mod files;
 mod fine_tune;
+mod identity;
+mod search;
 mod world;
 
 pub use clip::ClipFrames;
 pub use engine::{Engine, StopFlag};
+pub use evaluate::{Evaluation, FileHash};
 pub use files::ModelFiles;
 pub use fine_tune::{FineTuneSamples, FineTuned, PageFineTune, PageGraphPlan};
+pub use search::{LibraryVideo, PageLibrary};
 pub use world::PageWorldClip;
 
 use std::cell::RefCell;

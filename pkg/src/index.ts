@@ -82,6 +82,27 @@ export type {
   ImportOptions,
 } from "./types_adapters.js";
 export type {
+  ChosenFiles,
+  EvaluateCaptionsEvent,
+  EvaluateDoneEvent,
+  EvaluateEvent,
+  EvaluateMissingEvent,
+  EvaluateOptions,
+  EvaluatePauseEvent,
+  EvaluateRecoveredEvent,
+  EvaluateStartEvent,
+  EvaluateTableEvent,
+  EvaluateTask,
+  EvaluateVideoEvent,
+  Evaluating,
+  EvaluationResults,
+  EvaluationRow,
+  EvaluationRun,
+  EvaluationTable,
+  HardSample,
+  MissingVideo,
+} from "./types_evaluate.js";
+export type {
   Box,
   ExplainLabels,
   ExplainedEntity,
@@ -118,3 +139,20 @@ export type {
   ValidationEvent,
   VidorDocument,
 } from "./types_fine_tune.js";
+export type {
+  IndexDoneEvent,
+  IndexEvent,
+  IndexFramesEvent,
+  IndexOptions,
+  IndexPauseEvent,
+  IndexRecoveredEvent,
+  IndexRun,
+  IndexSkippedEvent,
+  IndexStartEvent,
+  IndexVideoEvent,
+  LibraryInfo,
+  SearchHit,
+  SearchOptions,
+  Searching,
+  SkippedVideo,
+} from "./types_search.js";

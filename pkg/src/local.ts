@@ -3,10 +3,13 @@
 import type { ClipFrames, ModelFiles, Engine as WasmEngine } from "../wasm/sgcr.js";
 import { takeFrames, withReader } from "./clip_frames.js";
 import { fallbackNotice, isDeviceFault } from "./device_fault.js";
+import { EmbeddingStore } from "./embedding_store.js";
 import { DisposedError, InvalidInputError, SgcrError, checkSignal, toSgcrError } from "./errors.js";
+import { type EvaluateParams, LocalEvaluation, evaluateParams } from "./evaluate_run.js";
 import { LocalRun, type RunHost, type RunStart } from "./fine_tune_run.js";
 import { checkSamples, runOptions } from "./fine_tune_samples.js";
 import { type Host, type RustEvent, stoppable } from "./host.js";
+import { type IndexParams, LocalLibrary, indexParams } from "./library_run.js";
 import { LocalAdapters } from "./local_adapters.js";
 import { type ModelBlobs, downloadModel, folderUrl, isAddress, localModel } from "./model_files.js";
 import { OPEN_PLAN, ProgressMeter, SCORE_PLAN, TEXT_PLAN, VIDEO_PLAN } from "./progress.js";
@@ -26,8 +29,10 @@ import type {
   VideoOptions,
   WorldClip,
 } from "./types.js";
+import type { ChosenFiles, EvaluateOptions, EvaluationRun } from "./types_evaluate.js";
 import type { ExplainLabels, Explanation } from "./types_explain.js";
 import type { FineTuneOptions, FineTuneRun, FineTuneSample, MemoryPlan, UnfinishedRun } from "./types_fine_tune.js";
+import type { IndexOptions, IndexRun, SearchHit, SearchOptions } from "./types_search.js";
 import type { FrameReader } from "./video.js";
 import { type Wasm, loadWasm, untilCrash, wasmBytes } from "./wasm.js";
 import { drawWorldClip } from "./world_clip.js";
@@ -44,6 +49,8 @@ export class LocalEngine implements Engine, Host {
   readonly notice: (notice: Notice) => void;
   readonly adapters: LocalAdapters;
   readonly runs: RunStore;
+  readonly embeddings: EmbeddingStore;
+  readonly #library: LocalLibrary;
   #engine: WasmEngine | null;
   /** Two calls into one engine at once would trap, so each waits for the one before. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -55,6 +62,8 @@ export class LocalEngine implements Engine, Host {
     this.notice = notice;
     this.adapters = new LocalAdapters(this);
     this.runs = new RunStore(notice);
+    this.embeddings = new EmbeddingStore(wasm, notice);
+    this.#library = new LocalLibrary(this, this.embeddings);
   }
 
   /** Loads module and model. */
@@ -168,6 +177,32 @@ export class LocalEngine implements Engine, Host {
 
   async deleteRun(run: string): Promise<void> {
     await this.runs.remove(run);
+  }
+
+  evaluate(options: EvaluateOptions): EvaluationRun {
+    return this.evaluation(evaluateParams(options), options.signal);
+  }
+
+  /** {@link LocalEngine.evaluate} of options that were posted. */
+  evaluation(params: EvaluateParams, signal: AbortSignal | undefined): EvaluationRun {
+    return new LocalEvaluation(this, params, signal);
+  }
+
+  async forgetEmbeddings(): Promise<void> {
+    await this.embeddings.clear();
+  }
+
+  index(videos: ChosenFiles, options: IndexOptions = {}): IndexRun {
+    return this.indexing(indexParams(videos, options), options.signal);
+  }
+
+  /** {@link LocalEngine.index} of options that were posted. */
+  indexing(params: IndexParams, signal: AbortSignal | undefined): IndexRun {
+    return this.#library.index(params, signal);
+  }
+
+  search(texts: readonly string[], options: SearchOptions = {}): Promise<SearchHit[][]> {
+    return this.#library.search(texts, options);
   }
 
   async encodeText(captions: readonly string[], options: CallOptions = {}): Promise<Float32Array[]> {

@@ -40,12 +40,16 @@ async function planarPixels(frame: VideoFrame, width: number, height: number): P
   return { width, height, data: rgbaOf({ format, width, height, bytes, planes, matrix, fullRange: fullRange === true }) };
 }
 
-function drawnPixels(frame: VideoFrame, width: number, height: number): Pixels {
+/** An image's bytes. The bitmap stays the caller's to close. */
+export function bitmapPixels(bitmap: ImageBitmap): ImageData {
+  return drawnPixels(bitmap, bitmap.width, bitmap.height);
+}
+
+function drawnPixels(picture: VideoFrame | ImageBitmap, width: number, height: number): ImageData {
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   if (!context) throw new DecodeError("cannot read a decoded frame: the browser gives no 2D canvas here");
-  context.drawImage(frame, 0, 0, width, height);
-  const { data } = context.getImageData(0, 0, width, height);
-  return { width, height, data };
+  context.drawImage(picture, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
 }
 
 /** Turns a picture clockwise, as a phone's video asks for. */

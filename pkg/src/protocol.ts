@@ -1,7 +1,9 @@
 /** What page and worker say to each other. */
 
+import type { EvaluateParams } from "./evaluate_run.js";
 import type { RunStart } from "./fine_tune_run.js";
 import type { RunOptions } from "./fine_tune_samples.js";
+import type { IndexParams } from "./library_run.js";
 import type {
   ClipEmbedding,
   DeviceChoice,
@@ -17,8 +19,10 @@ import type {
   WorldClip,
 } from "./types.js";
 import type { AdapterFiles, AdapterInfo, AdapterWeights, ComparedChoice, ComparedPair, ImportOptions } from "./types_adapters.js";
+import type { EvaluateEvent } from "./types_evaluate.js";
 import type { ExplainLabels, Explanation } from "./types_explain.js";
 import type { FineTuneEvent, MemoryPlan, UnfinishedRun } from "./types_fine_tune.js";
+import type { IndexEvent, SearchHit } from "./types_search.js";
 
 /** {@link EngineOptions} without what cannot be posted. */
 export interface OpenParams {
@@ -49,9 +53,11 @@ export type EngineEvent =
   | { progress: Progress }
   | { notice: Notice }
   | { samples: readonly [done: number, total: number] }
-  | { fineTune: FineTuneEvent };
+  | { fineTune: FineTuneEvent }
+  | { evaluate: EvaluateEvent }
+  | { index: IndexEvent };
 
-/** What a run can be told while it goes. */
+/** What a run can be told while it goes; runs over videos know no "stop". */
 export type RunCommand = "pause" | "resume" | "stop";
 
 /** The engine's methods across the worker. */
@@ -78,6 +84,14 @@ export interface EngineProtocol {
   planFineTune: { params: { clips: number; options: RunOptions }; result: MemoryPlan; event: EngineEvent };
   /** See {@link Engine.fineTune}; its events come as events, `handle` is for {@link EngineProtocol.commandRun}. */
   fineTune: { params: { handle: string; start: RunStart; options: RunOptions }; result: null; event: EngineEvent };
+  /** See {@link Engine.evaluate}; its events come as events, `handle` is for {@link EngineProtocol.commandRun}. */
+  evaluate: { params: { handle: string; run: EvaluateParams }; result: null; event: EngineEvent };
+  /** See {@link Engine.forgetEmbeddings}. */
+  forgetEmbeddings: { params: null; result: null; event: EngineEvent };
+  /** See {@link Engine.index}; as `evaluate`. */
+  index: { params: { handle: string; run: IndexParams }; result: null; event: EngineEvent };
+  /** See {@link Engine.search}. */
+  search: { params: { texts: readonly string[]; top: number; overlapping: boolean }; result: SearchHit[][]; event: EngineEvent };
   /** Tells a run what to do. */
   commandRun: { params: { handle: string; command: RunCommand }; result: null; event: EngineEvent };
   /** See {@link Engine.unfinishedRuns}. */

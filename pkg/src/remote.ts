@@ -2,13 +2,16 @@
 
 import { fallbackNotice, isDeviceFault } from "./device_fault.js";
 import { DisposedError, type ErrorCode, SgcrError, WorkerError, toSgcrError } from "./errors.js";
+import { evaluateParams } from "./evaluate_run.js";
 import type { RunStart } from "./fine_tune_run.js";
 import { checkSamples, runOptions } from "./fine_tune_samples.js";
+import { indexParams } from "./library_run.js";
 import { folderUrl } from "./model_files.js";
-import type { EngineEvent, EngineProtocol, OpenParams } from "./protocol.js";
+import type { EngineEvent, EngineProtocol, OpenParams, RunCommand } from "./protocol.js";
 import { RemoteAdapters } from "./remote_adapters.js";
 import { type Call, hear, postable, videoParams } from "./remote_call.js";
 import { RemoteRun, type RunCaller } from "./remote_run.js";
+import { RemoteVideosRun, type VideosRunCaller } from "./remote_videos_run.js";
 import { Client } from "./rpc.js";
 import type {
   CallOptions,
@@ -24,8 +27,10 @@ import type {
   VideoOptions,
   WorldClip,
 } from "./types.js";
+import type { ChosenFiles, EvaluateEvent, EvaluateOptions, EvaluationRun } from "./types_evaluate.js";
 import type { ExplainLabels, Explanation } from "./types_explain.js";
 import type { FineTuneOptions, FineTuneRun, FineTuneSample, MemoryPlan, UnfinishedRun } from "./types_fine_tune.js";
+import type { IndexEvent, IndexOptions, IndexRun, SearchHit, SearchOptions } from "./types_search.js";
 
 /** A worker with an engine in it. */
 interface Link {
@@ -96,6 +101,15 @@ export class RemoteEngine implements Engine {
     options.onNotice?.({ code: "engine-rebuilt", message: `The engine was built again: ${error.message}` });
   }
 
+  /** How every run is told things and helped up. */
+  readonly #ways = {
+    command: (handle: string, command: RunCommand): void => {
+      // A run that is over, or whose worker is gone, hears nothing.
+      void this.#link.client.call("commandRun", { handle, command }).catch(() => {});
+    },
+    recover: (error: SgcrError): Promise<void> => this.#recover(error),
+  };
+
   encodeVideo(input: VideoInput, options: VideoOptions = {}): Promise<ClipEmbedding> {
     const params = { input: postable(input) as VideoInput, options: videoParams(options) };
     return this.#call("encodeVideo", params, { signal: options.signal, onEvent: hear(options) });
@@ -135,13 +149,37 @@ export class RemoteEngine implements Engine {
       start: async (params, along) => {
         await this.#link.client.call("fineTune", params, along);
       },
-      command: (handle, command) => {
-        // A run that is over, or whose worker is gone, hears nothing.
-        void this.#link.client.call("commandRun", { handle, command }).catch(() => {});
-      },
-      recover: (error) => this.#recover(error),
+      ...this.#ways,
     };
     return new RemoteRun(caller, start, options);
+  }
+
+  evaluate(options: EvaluateOptions): EvaluationRun {
+    const run = evaluateParams(options);
+    const caller: VideosRunCaller<EvaluateEvent> = {
+      start: (handle, along) => this.#link.client.call("evaluate", { handle, run }, along),
+      pick: (event) => ("evaluate" in event ? event.evaluate : null),
+      ...this.#ways,
+    };
+    return new RemoteVideosRun(caller, options.signal);
+  }
+
+  async forgetEmbeddings(): Promise<void> {
+    await this.#call("forgetEmbeddings", null);
+  }
+
+  index(videos: ChosenFiles, options: IndexOptions = {}): IndexRun {
+    const run = indexParams(videos, options);
+    const caller: VideosRunCaller<IndexEvent> = {
+      start: (handle, along) => this.#link.client.call("index", { handle, run }, along),
+      pick: (event) => ("index" in event ? event.index : null),
+      ...this.#ways,
+    };
+    return new RemoteVideosRun(caller, options.signal);
+  }
+
+  search(texts: readonly string[], { top = 5, overlapping = false, signal }: SearchOptions = {}): Promise<SearchHit[][]> {
+    return this.#call("search", { texts, top, overlapping }, { signal });
   }
 
   unfinishedRuns(): Promise<UnfinishedRun[]> {

@@ -4,8 +4,9 @@ import type { SgcrError } from "./errors.js";
 import { toSgcrError } from "./errors.js";
 import type { RunStart } from "./fine_tune_run.js";
 import { runOptions } from "./fine_tune_samples.js";
-import type { RunCommand } from "./protocol.js";
+import type { EngineEvent, RunCommand } from "./protocol.js";
 import type { Along } from "./remote_call.js";
+import { remoteEvents } from "./remote_events.js";
 import { newId } from "./shelf.js";
 import type { FineTuneEvent, FineTuneOptions, FineTuneRun } from "./types_fine_tune.js";
 
@@ -70,47 +71,16 @@ export class RemoteRun implements FineTuneRun {
     }
   }
 
-  async *#events(options: ReturnType<typeof runOptions>): AsyncGenerator<FineTuneEvent, void, undefined> {
+  #events(options: ReturnType<typeof runOptions>): AsyncGenerator<FineTuneEvent, void, undefined> {
     const { signal, onNotice, onSamples } = this.#options;
-    const queue: FineTuneEvent[] = [];
-    let wake = (): void => {};
-    let ended: { error: unknown } | "done" | null = null;
-    const controller = new AbortController();
-    const abort = (): void => controller.abort(signal?.reason);
-    if (signal?.aborted) abort();
-    signal?.addEventListener("abort", abort, { once: true });
-    const along: Along = {
-      signal: controller.signal,
-      onEvent: (event) => {
-        if ("fineTune" in event) queue.push(event.fineTune);
-        else if ("notice" in event) onNotice?.(event.notice);
-        else if ("samples" in event) onSamples?.(...event.samples);
-        wake();
-      },
+    const pick = (event: EngineEvent): FineTuneEvent | null => {
+      if ("fineTune" in event) return event.fineTune;
+      if ("notice" in event) onNotice?.(event.notice);
+      else if ("samples" in event) onSamples?.(...event.samples);
+      return null;
     };
-    const end = (how: { error: unknown } | "done"): void => {
-      ended = how;
-      wake();
-    };
-    void this.#caller.start({ handle: this.#handle, start: this.#start, options }, along).then(
-      () => end("done"),
-      (error: unknown) => end({ error }),
-    );
-    try {
-      for (;;) {
-        for (let event = queue.shift(); event; event = queue.shift()) yield event;
-        const how = ended as { error: unknown } | "done" | null;
-        if (how === "done") return;
-        if (how) throw how.error;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    } finally {
-      signal?.removeEventListener("abort", abort);
-      // Left in the middle, the run is called off.
-      controller.abort();
-    }
+    const params = { handle: this.#handle, start: this.#start, options };
+    return remoteEvents((along) => this.#caller.start(params, along), pick, signal);
   }
 }
 

@@ -28,9 +28,9 @@ export function newId(): string {
 }
 
 /** Opens a shelf; `notice` hears where files cannot be kept. */
-export async function openShelf(name: "adapters" | "runs", notice: (notice: Notice) => void): Promise<Shelf> {
+export async function openShelf(name: "adapters" | "runs" | "embeddings", notice: (notice: Notice) => void): Promise<Shelf> {
   const refused = (reason: string): void => {
-    const message = `The browser keeps no files here (${reason}): adapters and runs are gone when this page is`;
+    const message = `The browser keeps no files here (${reason}): adapters, runs and embeddings are gone when this page is`;
     notice({ code: "storage-refused", message });
   };
   try {

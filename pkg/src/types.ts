@@ -1,8 +1,10 @@
 /** What goes into an engine and comes out of it. */
 
 import type { Adapting } from "./types_adapters.js";
+import type { Evaluating } from "./types_evaluate.js";
 import type { Explaining } from "./types_explain.js";
 import type { FineTuning, VidorDocument } from "./types_fine_tune.js";
+import type { Searching } from "./types_search.js";
 
 /** A clip: a file or Blob, an address, or frames already decoded (which stay the caller's to close). */
 export type VideoInput = Blob | URL | string | readonly VideoFrame[] | readonly ImageData[];
@@ -180,7 +182,7 @@ export interface WorldClip {
 }
 
 /** A loaded model. Calls are queued: the device works on one thing at a time. */
-export interface Engine extends Explaining, FineTuning, Adapting {
+export interface Engine extends Explaining, FineTuning, Adapting, Evaluating, Searching {
   /** Device and model. */
   readonly info: EngineInfo;
   /** Decodes the frames that matter and encodes them. */

@@ -1,7 +1,7 @@
 /** Clips as frames by number: files and addresses through mediabunny and WebCodecs, and frames already decoded. */
 
-import { InvalidInputError, NoFramesError, checkSignal } from "./errors.js";
-import { type Pixels, framePixels } from "./pixels.js";
+import { DecodeError, InvalidInputError, NoFramesError, checkSignal } from "./errors.js";
+import { type Pixels, bitmapPixels, framePixels } from "./pixels.js";
 import type { VideoInput } from "./types.js";
 
 /** A clip whose frames can be asked for by number, counted from 0 in the order they are shown. */
@@ -25,6 +25,7 @@ export interface FrameReader {
 /** Opens any kind of clip. */
 export async function openVideo(input: VideoInput, signal: AbortSignal | undefined): Promise<FrameReader> {
   checkSignal(signal);
+  if (input instanceof Blob && input.type.startsWith("image/")) return imageFrames([await picture(input)]);
   if (input instanceof Blob || typeof input === "string" || input instanceof URL) {
     const { openFile } = await import("./video_file.js");
     return openFile(input, signal);
@@ -41,6 +42,22 @@ export async function openVideo(input: VideoInput, signal: AbortSignal | undefin
 /** ImageData has no `close`; instanceof would fail where a browser lacks VideoFrame. */
 export function isFrame(picture: VideoFrame | ImageData): picture is VideoFrame {
   return "close" in picture;
+}
+
+/** An image file's pixels as they are stored, a clip of one frame. */
+async function picture(file: Blob): Promise<ImageData> {
+  let bitmap: ImageBitmap;
+  try {
+    bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  } catch (cause) {
+    const name = file instanceof File ? file.name : "the image";
+    throw new DecodeError(`cannot decode ${name}: ${(cause as Error).message}; convert it to PNG or JPEG`, { cause });
+  }
+  try {
+    return bitmapPixels(bitmap);
+  } finally {
+    bitmap.close();
+  }
 }
 
 function imageFrames(images: ImageData[]): FrameReader {

@@ -1,16 +1,18 @@
 /** The worker's script: an engine behind {@link serveEngine}. Import `sgcr/worker` in a worker of your own. */
 
 import { DisposedError } from "./errors.js";
-import type { LocalRun } from "./fine_tune_run.js";
 import { LocalEngine, isClipEmbedding } from "./local.js";
-import type { EngineEvent, EngineProtocol } from "./protocol.js";
+import type { EngineEvent, EngineProtocol, RunCommand } from "./protocol.js";
 import { type CallContext, type Channel, Transfer, serve } from "./rpc.js";
 import type { CallOptions, ClipEmbedding, VideoInput } from "./types.js";
+
+/** A run over videos. */
+type Pausable<T> = AsyncIterable<T> & Record<"pause" | "resume", () => void>;
 
 /** Serves an engine to the other end of a channel. */
 export function serveEngine(channel: Channel): void {
   let engine: LocalEngine | null = null;
-  const runs = new Map<string, LocalRun>();
+  const runs = new Map<string, Partial<Record<RunCommand, () => void>>>();
   const opened = (): LocalEngine => {
     if (!engine) throw new DisposedError("this worker has no open engine");
     return engine;
@@ -19,6 +21,16 @@ export function serveEngine(channel: Channel): void {
     signal,
     onProgress: (progress) => emit({ progress }),
   });
+  /** Hands a run's events on; until it ends it can be told things. */
+  const follow = async <T>(handle: string, run: Pausable<T>, emit: (event: T) => void): Promise<null> => {
+    runs.set(handle, { pause: () => run.pause(), resume: () => run.resume() });
+    try {
+      for await (const event of run) emit(event);
+      return null;
+    } finally {
+      runs.delete(handle);
+    }
+  };
   serve<EngineProtocol>(channel, {
     async open(params, context) {
       engine?.dispose();
@@ -47,7 +59,7 @@ export function serveEngine(channel: Channel): void {
         onNotice: (notice) => emit({ notice }),
         onSamples: (done, total) => emit({ samples: [done, total] }),
       });
-      runs.set(handle, run);
+      runs.set(handle, { pause: () => run.pause(), resume: () => run.resume(), stop: () => run.stop() });
       try {
         await closingAll("samples" in start ? start.samples.map(({ clip }) => clip) : [], async () => {
           for await (const event of run) emit({ fineTune: event });
@@ -57,8 +69,23 @@ export function serveEngine(channel: Channel): void {
         runs.delete(handle);
       }
     },
+    async evaluate({ handle, run: params }, { signal, emit }) {
+      const run = opened().evaluation(params, signal);
+      return follow(handle, run, (event) => emit({ evaluate: event }));
+    },
+    async forgetEmbeddings() {
+      await opened().forgetEmbeddings();
+      return null;
+    },
+    async index({ handle, run: params }, { signal, emit }) {
+      const run = opened().indexing(params, signal);
+      return follow(handle, run, (event) => emit({ index: event }));
+    },
+    async search({ texts, top, overlapping }, { signal }) {
+      return opened().search(texts, { top, overlapping, signal });
+    },
     async commandRun({ handle, command }) {
-      runs.get(handle)?.[command]();
+      runs.get(handle)?.[command]?.();
       return null;
     },
     async unfinishedRuns() {

@@ -1,5 +1,5 @@
 // Compiled, never run: what the types must allow, and what they must refuse.
-import { type ClipEmbedding, type Engine, type ErrorCode, type FineTuneRun, type Scores, SelfTestError, SgcrError, createEngine, probe } from "../src/index.js";
+import { type ClipEmbedding, type Engine, type ErrorCode, type EvaluationRun, type FineTuneRun, type Scores, SelfTestError, SgcrError, createEngine, probe } from "../src/index.js";
 
 declare const file: File;
 declare const frames: VideoFrame[];
@@ -23,11 +23,18 @@ export async function allowed(): Promise<void> {
     if (event.type === "step") event.loss.toFixed();
     if (event.type === "done") await engine.adapters.use({ [event.adapter]: 0.5 });
   }
+  const evaluation: EvaluationRun = engine.evaluate({ task: "pairs", data: [file], videos: { "a/b.webm": new Blob() }, limit: 5, signal });
+  for await (const event of evaluation) {
+    if (event.type === "video") evaluation.pause();
+    if (event.type === "done") JSON.parse(event.document);
+  }
+  for await (const event of engine.index([file], { window: 4, cuts: false })) if (event.type === "done") event.clips.toFixed();
+  const begin: number | undefined = (await engine.search(["a dog"], { top: 3 }))[0]?.[0]?.seconds?.[0];
   const first = (await engine.explain(file, { entities: ["dog"], predicates: ["bite"] })).frames[0]?.triplets[0]?.subject.box[0];
   const error = new SelfTestError("x");
   const code: ErrorCode = error.code;
   const isOurs: boolean = error instanceof SgcrError;
-  void [margin, device, code, isOurs, first];
+  void [margin, device, code, isOurs, first, begin];
 }
 
 export async function refused(engine: Engine, scores: Scores): Promise<void> {
@@ -41,6 +48,10 @@ export async function refused(engine: Engine, scores: Scores): Promise<void> {
   await engine.score(file, "a caption");
   // @ts-expect-error a sample has near misses or a graph
   engine.fineTune([{ clip: file, caption: "a dog" }]);
+  // @ts-expect-error no such benchmark
+  engine.evaluate({ task: "imagenet" });
+  // @ts-expect-error a list of texts
+  await engine.search("a dog");
   // @ts-expect-error there may be no caption at this place
   scores.captions[0].cosine.toFixed();
   // @ts-expect-error results are read only

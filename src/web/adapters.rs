@@ -34,6 +34,7 @@ impl Engine {
         let folder = BlobFolder::new(id.clone(), names.into_iter().zip(blobs).collect());
         let pairing = if any_base { Pairing::Any } else { Pairing::Checked };
         self.session.load_adapter(&id, &folder, pairing, &mut listener(on_event)).await?;
+        self.hashes.add_adapter(&id, &folder).await?;
         let loaded = self.session.adapters().find(|(name, ..)| *name == id);
         Ok(loaded.and_then(|(.., adapter)| adapter.base.sha256.clone()))
     }

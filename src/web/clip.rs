@@ -5,6 +5,20 @@ use crate::error::{Error, Result};
 use crate::video::{Frames, VideoInfo, preprocess, sampling};
 use wasm_bindgen::prelude::*;
 
+/// What JS tells of a video; `fps` may be NaN where there is no clock.
+pub(super) fn video_info(frame_count: usize, fps: f64, width: usize, height: usize) -> VideoInfo {
+    VideoInfo { frame_count, fps: fps.is_finite().then_some(fps), width, height }
+}
+
+/// A frame `[height, width, 4]` as `[height, width, 3]`.
+pub(super) fn without_alpha(width: usize, height: usize, rgba: &[u8]) -> Result<Vec<u8>> {
+    if rgba.len() != width * height * 4 {
+        let reason = format!("{} bytes are no {width} x {height} RGBA frame", rgba.len());
+        return Err(Error::InvalidInput { what: "frame".to_owned(), reason });
+    }
+    Ok(rgba.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect())
+}
+
 /// The frames of one clip, taken in one by one and kept at the model's size, so that a 4K video never lies here whole.
 #[wasm_bindgen]
 pub struct ClipFrames {
@@ -27,6 +41,14 @@ impl ClipFrames {
     /// The video and the frames of it that [`ClipFrames::indices`] chose.
     pub(super) fn chosen(&self) -> Option<(&VideoInfo, &[usize])> {
         self.chosen.as_ref().map(|(info, indices)| (info, indices.as_slice()))
+    }
+
+    /// Notes frames that were chosen elsewhere; gives them as JS has them.
+    pub(super) fn choose(&mut self, info: VideoInfo, indices: Vec<usize>) -> Vec<u32> {
+        // Where this runs, usize has 32 bits.
+        let told = indices.iter().map(|index| *index as u32).collect();
+        self.chosen = Some((info, indices));
+        told
     }
 
     /// What the model will see: `[frames, size, size, 3]`.
@@ -55,12 +77,9 @@ impl ClipFrames {
     /// An empty clip, or a rule that needs a clock where there is none.
     #[wasm_bindgen(js_name = indices)]
     pub fn indices(&mut self, frame_count: usize, fps: f64, width: usize, height: usize) -> Result<Vec<u32>, JsValue> {
-        let info = VideoInfo { frame_count, fps: fps.is_finite().then_some(fps), width, height };
+        let info = video_info(frame_count, fps, width, height);
         let indices = sampling::frame_indices(self.config.sampling, &info, self.config.frames, self.seed)?;
-        // Where this runs, usize has 32 bits.
-        let told = indices.iter().map(|index| *index as u32).collect();
-        self.chosen = Some((info, indices));
-        Ok(told)
+        Ok(self.choose(info, indices))
     }
 
     /// Takes the next frame, RGBA: `[height, width, 4]`. Alpha is left out, as the command line's decoder does.
@@ -69,12 +88,7 @@ impl ClipFrames {
     /// Bytes that are no frame of this size.
     #[wasm_bindgen(js_name = pushRgba)]
     pub fn push_rgba(&mut self, width: usize, height: usize, rgba: &[u8]) -> Result<(), JsValue> {
-        if rgba.len() != width * height * 4 {
-            let reason = format!("{} bytes are no {width} x {height} RGBA frame", rgba.len());
-            return Err(Error::InvalidInput { what: "frame".to_owned(), reason }.into());
-        }
-        let rgb = rgba.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
-        Ok(self.push_rgb(width, height, rgb)?)
+        Ok(self.push_rgb(width, height, without_alpha(width, height, rgba)?)?)
     }
 
     /// Frames taken in so far.

@@ -2,7 +2,8 @@
 
 use super::clip::ClipFrames;
 use super::error::plain;
-use super::files::{ModelFiles, PageFolder};
+use super::files::{KeptFolder, ModelFiles, PageFolder};
+use super::identity::Hashes;
 use crate::config::Dtype;
 use crate::event::{Abort, Event};
 use crate::platform::{ComputeDevice, DeviceName};
@@ -57,6 +58,8 @@ struct Info {
 #[wasm_bindgen]
 pub struct Engine {
     pub(super) session: Session,
+    /// Of the files that the model and its adapters were read from.
+    pub(super) hashes: Hashes,
     self_test_difference: f64,
 }
 
@@ -87,11 +90,12 @@ impl Engine {
         let self_test_difference = self_test(&device).await?;
         stop.0.check()?;
         let mut events = listener(on_event);
+        let hashes = Hashes::new(KeptFolder::of(&files.folder));
         let session = match files.folder {
             PageFolder::Blobs(folder) => Session::open(folder, device, Dtype::F32, &mut events, &stop.0).await?,
             PageFolder::Http(folder) => Session::open(folder, device, Dtype::F32, &mut events, &stop.0).await?,
         };
-        Ok(Self { session, self_test_difference })
+        Ok(Self { session, hashes, self_test_difference })
     }
 
     /// Device and model, as a plain object.

@@ -1,6 +1,6 @@
 //! Where a model folder's files come from in the page.
 
-use crate::source::{BlobFolder, HttpFolder};
+use crate::source::{BlobFolder, Folder as _, HttpFolder};
 use std::collections::BTreeMap;
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortSignal, Blob};
@@ -11,6 +11,33 @@ pub(super) enum PageFolder {
     Blobs(BlobFolder),
     /// Files read from a server as they are needed, kept nowhere.
     Http(HttpFolder),
+}
+
+/// A folder to be read again: Blobs are handles, an address is a name.
+pub(super) enum KeptFolder {
+    /// Files at hand.
+    Blobs(BlobFolder),
+    /// Files below an address.
+    Http(String),
+}
+
+impl KeptFolder {
+    /// Of a folder that is about to be read.
+    pub(super) fn of(folder: &PageFolder) -> Self {
+        match folder {
+            PageFolder::Blobs(folder) => Self::Blobs(folder.clone()),
+            PageFolder::Http(folder) => Self::Http(folder.name()),
+        }
+    }
+
+    /// Its own name, without what it lies in.
+    pub(super) fn name(&self) -> String {
+        let name = match self {
+            Self::Blobs(folder) => folder.name(),
+            Self::Http(base) => base.clone(),
+        };
+        name.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned()
+    }
 }
 
 /// A model folder for [`Engine::open`](super::engine::Engine::open).
