@@ -13,10 +13,15 @@ const TEST_SPLIT = 12_000_000_000;
 const TEST_CLIPS = 1_000_000_000;
 
 /** Draws the clip of the seed that stands in the form. */
-export async function drawWorld(): Promise<void> {
+export function drawWorld(): Promise<void> {
+  return drawSeed(Number(seedInput.value));
+}
+
+/** Draws the clip of a seed. */
+export async function drawSeed(seed: number): Promise<void> {
   const drawing = engine.value;
   if (!drawing) return;
-  const seed = Number(seedInput.value);
+  seedInput.value = String(seed);
   const world = await work(() => drawing.worldClip(seed));
   if (world) setClip({ kind: "world", seed, world });
 }
@@ -36,7 +41,8 @@ function tellLimits(): void {
   } else hideNotice("world-model");
 }
 
-function takeFile(file: File | undefined): void {
+/** Shows a video. */
+export function takeFile(file: File | undefined): void {
   if (file) setClip({ kind: "file", file });
 }
 

@@ -1,10 +1,12 @@
-/** The demo page: which captions of a clip fit, why, and how to teach a model what it gets wrong. */
+/** The demo page: which captions of a clip fit, why, how to teach a model what it gets wrong, how good it is, what it finds. */
 
 import { startClipPanel } from "./clip_panel.js";
 import { element } from "./dom.js";
+import { evaluateView } from "./evaluate/view.js";
 import { explainView } from "./explain/view.js";
 import { startModelPanel } from "./model_panel.js";
 import { scoreView } from "./score/view.js";
+import { searchView } from "./search/view.js";
 import { tuneView } from "./tune/view.js";
 import { startViews } from "./views.js";
 import { cancelWork, isWorking } from "./work.js";
@@ -19,6 +21,6 @@ element("skip", HTMLAnchorElement).addEventListener("click", (event) => {
   element("views", HTMLDivElement).focus();
 });
 
-startViews([scoreView, explainView, tuneView]);
+startViews([scoreView, explainView, tuneView, evaluateView, searchView]);
 startClipPanel();
 startModelPanel();

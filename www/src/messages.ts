@@ -42,6 +42,10 @@ const TEXTS: Partial<Record<ErrorCode, Text>> = {
   },
   crashed: { title: "The engine stopped", advice: "Reload the page. If it happens again, tell us what you did." },
   worker: { title: "The engine could not start", advice: "Reload the page; a content blocker may stop its scripts." },
+  "invalid-row": { title: "A row of the data makes no sense", advice: "Put the row right, or leave it out." },
+  "invalid-json": { title: "A file is no JSON", advice: "Check that it is the annotation file, and whole." },
+  "different-run": { title: "The model is not the one it began with", advice: "Begin again with the adapters that you want." },
+  "not-built": { title: "The page cannot read that", advice: "" },
   "invalid-input": { title: "Something is missing or does not fit", advice: "" },
   "wrong-base": {
     title: "This adapter belongs to another model",
@@ -58,7 +62,7 @@ const FALLBACK: Text = { title: "That did not work", advice: "" };
 
 const NOTICE_TITLES: Readonly<Record<string, string>> = {
   "device-fallback": "Running on the CPU",
-  "storage-refused": "The model is not kept",
+  "storage-refused": "The browser keeps nothing here",
   "world-model": "This model knows only the generated world",
   recovered: "The device failed, and the run goes on",
 };

@@ -2,7 +2,7 @@
 
 import { strToU8, unzipSync, zipSync } from "fflate";
 import { type AdapterFiles, SgcrError } from "sgcr";
-import { make } from "../dom.js";
+import { saveFile } from "../save.js";
 
 /** A folder's name that every system takes. */
 const folderName = (name: string): string =>
@@ -21,10 +21,7 @@ export async function saveAdapter(name: string, files: AdapterFiles): Promise<vo
     { [`${folder}/README.md`]: strToU8(readme(name)), ...Object.fromEntries(entries) },
     { level: 0 },
   );
-  const url = URL.createObjectURL(new Blob([bytes], { type: "application/zip" }));
-  make("a", { href: url, download: `${folder}.zip` }).click();
-  // The download has begun by then.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  saveFile(`${folder}.zip`, new Blob([bytes], { type: "application/zip" }));
 }
 
 const readme = (name: string): string =>
