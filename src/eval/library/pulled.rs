@@ -165,7 +165,7 @@ mod tests {
             (0..50).for_each(|at| video.see(&frame(at)).unwrap());
             let scenes = match rule {
                 Some(rule) => cuts::scenes(&mut clip, rule, &Abort::default()).unwrap().0,
-                None => vec![0..50],
+                None => std::iter::once(0..50).collect(),
             };
             assert_eq!(scenes.len(), if rule.is_some() { 2 } else { 1 });
             let windows = settings.clips.windows.windows(&scenes, Some(10.0));
