@@ -50,7 +50,7 @@ async function start(page, { steps, batch = 2, name = "" }) {
 const runStatus = (page, text) => page.locator("#run-status", { hasText: text }).waitFor({ timeout: 4 * MINUTE });
 const stepLabel = (page) => page.locator("#run-label").textContent();
 const cosines = (page) =>
-  page.locator(".numbers").evaluateAll((all) => all.map((one) => one.children[1].lastChild.textContent));
+  page.locator(".figures .numbers").evaluateAll((all) => all.map((one) => one.children[1].lastChild.textContent));
 
 test("collect, plan, train, compare, undo, take home, bring back", async (t) => {
   const { context, page, problems } = await openView(browser, server, "fine-tune", {
