@@ -109,7 +109,7 @@ test("an adapter is kept, used, mixed, compared, renamed, exported for the comma
       await engine.adapters.use({ [adapter]: 1 });
       const tuned = await cosine();
       await engine.adapters.use({ [adapter]: 0.5 });
-      const half = await cosine();
+      const small = await cosine();
       const listed = await engine.adapters.list();
       const compared = await engine.adapters.compare(samples.slice(0, 3), [{}, { [adapter]: 1 }]);
       const after = await cosine();
@@ -137,8 +137,8 @@ test("an adapter is kept, used, mixed, compared, renamed, exported for the comma
     { seeds: SEEDS, options: OPTIONS, caption },
   );
   assert.ok(Math.abs(got.tuned - got.base) > 1e-4, "the adapter does something");
-  assert.ok(got.half !== got.base && got.half !== got.tuned);
-  assert.equal(got.after, got.half, "a comparison leaves what was in use");
+  assert.ok(got.small !== got.base && got.small !== got.tuned);
+  assert.equal(got.after, got.small, "a comparison leaves what was in use");
   assert.deepEqual([got.off, got.deleted], [got.base, got.base]);
   assert.ok(Math.abs(got.again - got.tuned) < 1e-6);
   assert.deepEqual([got.listed.length, got.listed[0].name, got.listed[0].weight, got.listed[0].fitsBase], [1, "test", 0.5, true]);
@@ -159,7 +159,7 @@ test("an adapter is kept, used, mixed, compared, renamed, exported for the comma
   const native = (...extra) => JSON.parse(sgcr(...score, ...extra))[0].captions[0].cosine;
   assert.ok(Math.abs(native() - got.base) < 1e-4, `${native()} natively, ${got.base} in the page`);
   assert.ok(Math.abs(native("--lora", folder) - got.tuned) < 1e-4, "with the adapter");
-  assert.ok(Math.abs(native("--lora", `${folder}=0.5`) - got.half) < 1e-4, "with half of it");
+  assert.ok(Math.abs(native("--lora", `${folder}=0.5`) - got.small) < 1e-4, "with half of it");
   await context.close();
   assert.deepEqual(problems, []);
 });
@@ -321,18 +321,18 @@ test("a run that does not fit is a clear no, and a small budget a small plan", a
       const engine = await open();
       const samples = await worldSamples(engine, seeds);
       const free = await engine.planFineTune(samples, { batch: 8 });
-      const half = await engine.planFineTune(samples, { batch: 8, memoryLimit: free.modelBytes + free.adapterBytes + free.stepBytes / 2 });
+      const small = await engine.planFineTune(samples, { batch: 8, memoryLimit: free.modelBytes + free.adapterBytes + Math.round(0.6 * free.stepBytes) });
       const none = await engine.planFineTune(samples, { memoryLimit: 1e5 });
       const error = await collect(engine.fineTune(samples, { ...options, memoryLimit: 1e5 })).catch((thrown) => thrown);
       const works = (await engine.encodeText(["a fox"])).length;
       engine.dispose();
-      return { free, half, none, code: error.code, isOurs: error instanceof sgcr.OutOfMemoryError, message: error.message, works };
+      return { free, small, none, code: error.code, isOurs: error instanceof sgcr.OutOfMemoryError, message: error.message, works };
     },
     { seeds: SEEDS, options: OPTIONS },
   );
   assert.ok(got.free.fits && got.free.limit === 2 ** 32, JSON.stringify(got.free));
-  assert.ok(got.half.fits && got.half.bytes <= got.half.limit && got.half.stepBytes < got.free.stepBytes, JSON.stringify(got.half));
-  assert.ok(got.half.recompute && (got.half.microBatch < got.free.microBatch || !got.free.recompute));
+  assert.ok(got.small.fits && got.small.bytes <= got.small.limit && got.small.stepBytes < got.free.stepBytes, JSON.stringify(got.small));
+  assert.ok(got.small.recompute && (got.small.microBatch < got.free.microBatch || !got.free.recompute));
   assert.ok(!got.none.fits && /needs about/.test(got.none.reason), got.none.reason);
   assert.deepEqual([got.code, got.isOurs, got.works], ["out-of-memory", true, 1]);
   assert.match(got.message, /does not fit/);
