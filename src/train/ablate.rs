@@ -44,7 +44,7 @@ pub struct AblateConfig {
     pub grounding_clips: u64,
 }
 
-/// Fine-tuning of the model of preset "world" that takes twelve cells to an hour on two cores. What it took for L_VSG to be
+/// Fine-tuning of the model of preset "world": twelve cells take less than two hours on two cores. What it took for L_VSG to be
 /// learnt at all (one run each, seed 1): position vectors that are not drowned by the patches (`model::init`), a level of the
 /// world with few and large things, classes told with their colours that teach the text encoder too, SG tokens of the
 /// "block" kind ("literal" ones were slower), a temperature that stays: L_VSG drives it up, and then no text is told from
