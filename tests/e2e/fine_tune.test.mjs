@@ -132,7 +132,7 @@ test("an adapter is kept, used, mixed, compared, renamed, exported for the comma
       second.dispose();
       const bytes = {};
       for (const [name, blob] of Object.entries(files)) bytes[name] = [...new Uint8Array(await blob.arrayBuffer())];
-      return { base, tuned, half, listed, compared, after, off, again, names, deleted, left, wrong, kept, bytes };
+      return { base, tuned, small, listed, compared, after, off, again, names, deleted, left, wrong, kept, bytes };
     },
     { seeds: SEEDS, options: OPTIONS, caption },
   );
