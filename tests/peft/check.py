@@ -1,6 +1,6 @@
 """Our adapter folders opened by the real `peft` package, and folders that it saves read by our program.
 
-    python check.py SGCR FOLDER       (tests/peft/run calls it: SGCR is the program, FOLDER holds ours/ and ours_scene/)
+    python check.py SGCR FOLDER       (tests/peft/run calls it: SGCR is the program, FOLDER holds ours/, ours_scene/ and page/)
 """
 
 import json
@@ -80,6 +80,13 @@ def ours_in_peft(program, folder):
     report("the merged folder", viclip.difference(program.embeddings(model=merged), answers))
 
 
+def pages_in_peft(program, folder):
+    """What the page trained and exported."""
+    plain, answers = viclip.embeddings(viclip.tiny()), viclip.embeddings(opened(folder / "page"))
+    assert viclip.difference(answers, plain) > 0.01, "the page's adapter changes nothing"
+    report("the page's export, opened by peft", viclip.difference(program.embeddings(folder / "page"), answers))
+
+
 def container(names):
     """Modules that hold parameters under these dotted names."""
     root = nn.Module()
@@ -136,6 +143,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         program = Program(program_path, Path(work))
         ours_in_peft(program, folder)
+        pages_in_peft(program, folder)
         scene_tokens_travel(folder)
         peft_in_ours(program)
     print("ours and peft's agree")
