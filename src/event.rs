@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub enum Event {
     /// `done` of `total` units (bytes, frames, steps) of a stage are finished.
     Progress {
-        /// What is being done: "weights", "decode", "encode", "train" …
+        /// What is being done: "weights", "decode", "encode", "graphs", "train" …
         stage: &'static str,
         /// Units finished.
         done: u64,

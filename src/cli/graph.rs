@@ -173,7 +173,7 @@ impl FolderArgs {
 fn stats(args: &StatsArgs, context: &Context) -> anyhow::Result<()> {
     let mut sets: BTreeMap<&'static str, GraphStats> = BTreeMap::new();
     let folder = args.folder.open(Negatives::built_in(), context)?;
-    let report = block_on(folder.scan(|_, annotation| {
+    let report = block_on(folder.scan(&mut context.bars(), |_, annotation| {
         context.abort.check()?;
         sets.entry(annotation.dataset.name()).or_default().add(&annotation);
         Ok(())
@@ -300,7 +300,7 @@ fn export(args: &ExportArgs, context: &Context) -> anyhow::Result<()> {
     let file = std::fs::File::create(&beside).map_err(crate::Error::io("create", &beside))?;
     let mut out = std::io::BufWriter::new(file);
     let (mut videos, mut lines, mut without) = (0_u64, 0_u64, 0_u64);
-    let read = block_on(folder.scan(|file, annotation| {
+    let read = block_on(folder.scan(&mut context.bars(), |file, annotation| {
         context.abort.check()?;
         videos += 1;
         for draw in 0..args.samples {

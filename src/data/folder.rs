@@ -5,6 +5,7 @@ use super::attributes::AttributeSource;
 use super::report::{ReadReport, Skipped};
 use super::vocabulary::{self, Dataset};
 use crate::error::{Error, Result};
+use crate::event::{Event, Events};
 use crate::source::Folder;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -151,18 +152,26 @@ impl<F: Folder> AnnotationFolder<F> {
         Ok(FileRead { annotation, bytes: bytes.len() as u64, refused })
     }
 
-    /// Reads every file in turn and hands it to `visit` with its name. Memory is bounded by the largest file.
+    /// Reads every file in turn and hands it to `visit` with its name; `events` hears how many are done. Memory is bounded by
+    /// the largest file.
     ///
     /// # Errors
     /// What `visit` returns; with [`ReadOptions::strict`] also the first file's that is refused. Without, such files are
     /// in the report.
-    pub async fn scan(&self, mut visit: impl FnMut(&str, Annotation) -> Result<()>) -> Result<ReadReport> {
+    pub async fn scan(
+        &self,
+        events: &mut impl Events,
+        mut visit: impl FnMut(&str, Annotation) -> Result<()>,
+    ) -> Result<ReadReport> {
         let (entities, predicates) = (vocabulary::entities(), vocabulary::predicates());
         let (entities, predicates): (BTreeSet<&str>, BTreeSet<&str>) =
             (entities.into_iter().collect(), predicates.into_iter().collect());
         let mut report = ReadReport::default();
         let mut videos = BTreeSet::new();
-        for file in &self.files {
+        let total = self.files.len() as u64;
+        let mut tell = |done: u64| events.emit(Event::Progress { stage: "graphs", done, total });
+        for (done, file) in (0..).zip(&self.files) {
+            tell(done);
             let FileRead { annotation, bytes, mut refused } = match self.read_sized(file).await {
                 Ok(read) => read,
                 Err(Error::Aborted) => return Err(Error::Aborted),
@@ -192,6 +201,7 @@ impl<F: Folder> AnnotationFolder<F> {
             }
             visit(file, annotation)?;
         }
+        tell(total);
         if let Some(unused) = self.attributes.as_ref().and_then(|source| source.left_over(&videos)) {
             if self.options.strict {
                 return Err(unused.into_error());

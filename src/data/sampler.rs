@@ -7,6 +7,7 @@ use super::order::{Position, SeededOrder, Turn};
 use super::pairs::{BatchShares, VideoText};
 use super::report::ReadReport;
 use crate::error::{Error, Result};
+use crate::event::{Abort, Events};
 use crate::graph::{Interval, SpanTally, Spans, count_triples};
 use crate::source::Folder;
 use serde::{Deserialize, Serialize};
@@ -28,10 +29,16 @@ impl GraphIndex {
     /// Reads the folder once.
     ///
     /// # Errors
-    /// Those of [`AnnotationFolder::scan`].
-    pub async fn build<F: Folder>(folder: &AnnotationFolder<F>, spans: Spans) -> Result<Self> {
+    /// Those of [`AnnotationFolder::scan`]; [`Error::Aborted`].
+    pub async fn build<F: Folder>(
+        folder: &AnnotationFolder<F>,
+        spans: Spans,
+        events: &mut impl Events,
+        abort: &Abort,
+    ) -> Result<Self> {
         let mut index = Self::default();
-        let report = folder.scan(|file, annotation| {
+        let report = folder.scan(events, |file, annotation| {
+            abort.check()?;
             let clips = annotation.graph.clips();
             let intervals: Vec<Interval> = clips.iter().map(|clip| clip.interval).collect();
             index.tally.add(&intervals);

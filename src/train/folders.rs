@@ -265,7 +265,7 @@ fn annotated(config: &TrainConfig, events: &mut impl Events, abort: &Abort) -> R
         tell(events, "bad-captions", "lines of captions", &captions.report().skipped, |line| &line.reason);
         annotations = annotations.with_attributes(Arc::new(captions));
     }
-    let index = block_on(GraphIndex::build(&annotations, data.spans))?;
+    let index = block_on(GraphIndex::build(&annotations, data.spans, events, abort))?;
     tell(events, "bad-annotations", "annotation files", &index.report.skipped, |skipped| &skipped.file);
     tell(events, "bad-captions", "captions", &index.report.skipped_captions, |line| &line.reason);
     if index.files.is_empty() {

@@ -13,6 +13,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde::Deserialize;
 use sgcr::data::{AnnotationFolder, GraphIndex, ReadOptions};
+use sgcr::event::{Abort, Silent};
 use sgcr::graph::Spans;
 use sgcr::platform::block_on;
 use sgcr::source::DiskFolder;
@@ -68,7 +69,8 @@ fn mb(bytes: u64) -> f64 {
 fn index(folder: &Path) -> u64 {
     let folder = DiskFolder::open(folder).expect("the folder is there");
     let folder = block_on(AnnotationFolder::open(folder, ReadOptions { strict: true, ..ReadOptions::default() }));
-    let index = block_on(GraphIndex::build(&folder.expect("annotations"), Spans::Overlaps)).expect("good files");
+    let (folder, abort) = (folder.expect("annotations"), Abort::default());
+    let index = block_on(GraphIndex::build(&folder, Spans::Overlaps, &mut Silent, &abort)).expect("good files");
     black_box(&index.files);
     index.report.videos()
 }

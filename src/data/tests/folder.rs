@@ -3,6 +3,7 @@
 use super::*;
 use crate::data::Traps;
 use crate::data::random_graph::random_graph;
+use crate::event::Silent;
 use crate::graph::{BoundingBox, VideoGraph};
 use crate::source::{DiskFolder, MemoryFolder};
 use crate::world::{Split, WorldClip, vidor_json};
@@ -16,7 +17,7 @@ fn fixtures(folder: &str, merge_segments: MergeSegments) -> (ReadReport, BTreeMa
     let options = ReadOptions { merge_segments, strict: true };
     let folder = block_on(AnnotationFolder::open(DiskFolder::open(path).unwrap(), options)).unwrap();
     let mut graphs = BTreeMap::new();
-    let report = block_on(folder.scan(|file, annotation| {
+    let report = block_on(folder.scan(&mut Silent, |file, annotation| {
         graphs.insert(file.to_owned(), annotation.graph);
         Ok(())
     }));
@@ -199,7 +200,7 @@ fn every_bad_file_of_a_folder_is_told_with_path_line_and_reason() {
     let folder = MemoryFolder::new("drop", files.clone());
     let folder = block_on(AnnotationFolder::open(folder, ReadOptions::default())).unwrap();
     let mut visited = Vec::new();
-    let report = block_on(folder.scan(|file, _| {
+    let report = block_on(folder.scan(&mut Silent, |file, _| {
         visited.push(file.to_owned());
         Ok(())
     }));
@@ -214,7 +215,7 @@ fn every_bad_file_of_a_folder_is_told_with_path_line_and_reason() {
         let one = MemoryFolder::new("drop", BTreeMap::from([(file.clone(), bytes)]));
         let options = ReadOptions { strict: true, ..ReadOptions::default() };
         let strict = block_on(AnnotationFolder::open(one, options)).unwrap();
-        let error = block_on(strict.scan(|_, _| panic!("{file} is bad"))).unwrap_err();
+        let error = block_on(strict.scan(&mut Silent, |_, _| panic!("{file} is bad"))).unwrap_err();
         assert!(line_of(&error, &format!("drop/{file}")) > 0, "{error}");
     }
 }
@@ -234,15 +235,19 @@ fn a_bad_file_is_reported_and_skipped_or_ends_a_strict_reading() {
     let mut options = ReadOptions::default();
     let lenient = block_on(AnnotationFolder::open(&folder, options)).unwrap();
     assert_eq!(lenient.files(), ["a/0012.json", "a/bad.json", "a/other.json"]);
-    let report = block_on(lenient.scan(|_, _| Ok(()))).unwrap();
+    let mut told = Vec::new();
+    let report = block_on(lenient.scan(&mut |event| told.push(event), |_, _| Ok(()))).unwrap();
     assert_eq!((report.videos(), report.skipped.len()), (2, 1));
+    // Files that are refused count: the bar comes to its end.
+    let progress = |done| Event::Progress { stage: "graphs", done, total: 3 };
+    assert_eq!(told, [0, 1, 2, 3].map(progress));
     let skipped = &report.skipped[0];
     assert_eq!(skipped.file, "drop/a/bad.json");
     assert!(skipped.line > 1 && skipped.reason.contains("track id 0 is given twice"), "{skipped:?}");
     assert_eq!((report.traps.id_differs_from_name, report.traps.relations_missing_boxes), (1, 1));
     options.strict = true;
     let strict = block_on(AnnotationFolder::open(&folder, options)).unwrap();
-    assert_eq!(block_on(strict.scan(|_, _| Ok(()))).unwrap_err().code(), "invalid-json");
+    assert_eq!(block_on(strict.scan(&mut Silent, |_, _| Ok(()))).unwrap_err().code(), "invalid-json");
     let empty = block_on(AnnotationFolder::open(MemoryFolder::default(), options)).unwrap_err();
     assert_eq!(empty.code(), "missing-file");
 }

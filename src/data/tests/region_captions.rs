@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::data::{AnnotationFolder, GraphSample, ReadOptions, SampleRules, Traps};
+use crate::event::Silent;
 use crate::graph::{BoundingBox, Track};
 use crate::source::MemoryFolder;
 use crate::world::{Split, WorldClip, vidor_json};
@@ -163,7 +164,7 @@ fn a_folder_with_captions_gives_the_texts_of_a_graph_with_attributes() {
     };
     let folder = open(&text, true);
     let (rules, mut negatives) = (SampleRules::new(8), 0);
-    let report = block_on(folder.scan(|_, annotation| {
+    let report = block_on(folder.scan(&mut Silent, |_, annotation| {
         let truth = graphs.iter().find(|graph| graph.video_id == annotation.graph.video_id).unwrap();
         for (got, truth) in annotation.graph.tracks.iter().zip(&truth.tracks) {
             assert_eq!((got.tid, &got.attributes), (truth.tid, &truth.attributes), "{}", caption(truth));
@@ -179,12 +180,12 @@ fn a_folder_with_captions_gives_the_texts_of_a_graph_with_attributes() {
     // One caption without its box, one without its video.
     let stray = line(&graphs[0].video_id, 99, 0, "a red fox") + &line("none", 0, 0, "a red fox");
     let lenient = open(&(stray.clone() + &text), false);
-    let report = block_on(lenient.scan(|_, _| Ok(()))).unwrap();
+    let report = block_on(lenient.scan(&mut Silent, |_, _| Ok(()))).unwrap();
     assert_eq!(report.skipped_captions.iter().map(|skipped| skipped.line).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(report.traps.misplaced_captions, 1);
     assert!(report.traps != Traps::default() && report.skipped.is_empty());
     for (strays, line) in [(&stray[..], 1), (stray.split_inclusive('\n').nth(1).unwrap(), 1)] {
-        let error = block_on(open(&(strays.to_owned() + &text), true).scan(|_, _| Ok(()))).unwrap_err();
+        let error = block_on(open(&(strays.to_owned() + &text), true).scan(&mut Silent, |_, _| Ok(()))).unwrap_err();
         assert!(matches!(error, Error::InvalidJson { line: at, .. } if at == line), "{error}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::data::ReadOptions;
+use crate::event::Silent;
 use crate::source::MemoryFolder;
 use crate::world::{Split, WorldClip, vidor_json};
 use pollster::block_on;
@@ -24,10 +25,14 @@ fn a_folder_is_indexed_and_sampled() {
     assert!(!usable.is_empty());
     let folder = MemoryFolder::new("world", files);
     let folder = block_on(AnnotationFolder::open(folder, ReadOptions::default())).unwrap();
-    let index = block_on(GraphIndex::build(&folder, Spans::Contains)).unwrap();
+    let index = block_on(GraphIndex::build(&folder, Spans::Contains, &mut Silent, &Abort::default())).unwrap();
     assert_eq!(index.files, usable);
     assert_eq!((index.tally.served(Spans::Contains), index.report.videos()), (usable.len() as u64, 12));
     assert_eq!(index.report.skipped.len(), 1);
+    let stop = Abort::default();
+    stop.request();
+    let stopped = block_on(GraphIndex::build(&folder, Spans::Contains, &mut Silent, &stop));
+    assert_eq!(stopped.unwrap_err().code(), "aborted");
     let mut rules = SampleRules::new(8);
     rules.spans = Spans::Contains;
     let pairs: Vec<VideoText> =
