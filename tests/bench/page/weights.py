@@ -7,10 +7,10 @@ from safetensors.numpy import save_file
 TEXT = dict(context_length=32, cleaning="plain", vocab_size=8, width=64, layers=1, heads=1)
 
 
-def config(layers, frames, width, heads, patch, size, joint):
+def config(layers, frames, width, heads, patch, size, joint, text=TEXT):
     return dict(
         model_type="viclip", embed_dim=joint, activation="quick_gelu", layer_norm_eps=1e-5,
-        vision=dict(image_size=size, patch_size=patch, width=width, layers=layers, heads=heads, frames=frames), text=TEXT,
+        vision=dict(image_size=size, patch_size=patch, width=width, layers=layers, heads=heads, frames=frames), text=text,
     )
 
 
