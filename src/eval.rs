@@ -3,7 +3,8 @@
 //!
 //! - [`Judged`], [`TieRule`], [`Tally`]: right and wrong by each benchmark's rule, ties counted; Wilson's intervals
 //! - [`ClusteredMean`], [`Paired`]: errors over videos, and two models on the same samples
-//! - [`roc_auc`], [`VideoLanguageEntailment`], [`paper_columns`], [`ScoreTable`], [`ZeroShot`], [`retrieval()`]: the benchmarks' own numbers
+//! - [`roc_auc`], [`VideoLanguageEntailment`], [`paper_columns`], [`ScoreTable`], [`VideoconTable`], [`ZeroShot`],
+//!   [`retrieval()`]: the benchmarks' own numbers
 //! - [`WorldEvaluation`]: the generated world, without files
 //! - [`ClipIndex`]: clips found by text; [`library`]: videos as such clips
 //! - [`run`]: a benchmark from its files to results; `report` (native only): those results for people
@@ -25,6 +26,7 @@ pub mod scores;
 mod search;
 mod tally;
 mod velociti;
+mod videocon_table;
 mod world_attention;
 mod world_clips;
 mod world_grounding;
@@ -55,6 +57,7 @@ pub use score_table::{ScoreRow, ScoreTable, ScoredPair};
 pub use search::{ClipIndex, ClipPlace, Hit};
 pub use tally::Tally;
 pub use velociti::{CONTROL, VideoLanguageEntailment, paper_columns};
+pub use videocon_table::{UnscoredPair, VideoconTable};
 pub use world_attention::WorldAttention;
 pub use world_grounding::WorldGrounding;
 pub use world_retrieval::WorldRetrieval;

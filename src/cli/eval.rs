@@ -1,11 +1,12 @@
 //! `sgcr eval`: benchmarks, from their files to a folder of results; parts put together; two models compared.
 
+mod scores;
+
 use super::input::{AdapterArgs, ClipArgs, ModelArgs};
 use super::{CheckFailed, Context, output};
-use crate::data::benchmark::{DataFile, PairTask, RetrievalTask, velociti_scores};
+use crate::data::benchmark::{PairTask, RetrievalTask};
 use crate::eval::report::Report;
 use crate::eval::run::{ModelIdentity, Outcome, Question, Request, Shard, Task, compare, evaluate, merge};
-use crate::eval::{ScoreTable, ScoredPair};
 use crate::platform::{block_on, write_beside};
 use crate::session::Session;
 use crate::source::DiskFolder;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
   sgcr eval velociti … --shard 1/4 --output out/part1    # then: sgcr eval merge out/part1 out/part2 … --output out/all
   sgcr eval compare out/base out/tuned
   sgcr eval scores llava/*.csv    # VELOCITI's score files of any model: ClassicVLE and StrictVLE
+  sgcr eval scores owl_con.csv --videocon videocon_human.csv    # VideoCon's: accuracy and ROC-AUC, all and hard
   sgcr eval report out/mine --videos clips
 
 The output folder gets run.json (all that decides the numbers), samples_TASK.jsonl and results.json. A run that was
@@ -57,9 +59,9 @@ enum EvalVerb {
     Merge(MergeArgs),
     /// Writes report.md and report.html: bars, published numbers, the samples most wrong with pictures
     Report(ReportArgs),
-    /// Judges VELOCITI's score files (test_name, video_id, event, pos_score, neg_score), whoever made them: ClassicVLE and, for
-    /// probabilities, StrictVLE
-    Scores(ScoresArgs),
+    /// Judges score files of any model: VELOCITI's (test_name, video_id, event, pos_score, neg_score) by ClassicVLE and, for
+    /// probabilities, StrictVLE; with --videocon, VideoCon's (no header: video, caption, score) by accuracy and ROC-AUC
+    Scores(scores::ScoresArgs),
     /// Compares two runs sample by sample: exact McNemar test, difference with interval
     Compare(CompareArgs),
 }
@@ -155,16 +157,6 @@ struct CompareArgs {
     json: bool,
 }
 
-#[derive(Debug, clap::Args)]
-struct ScoresArgs {
-    /// Score files, or folders of them
-    #[arg(required = true, num_args = 1..)]
-    files: Vec<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -186,7 +178,7 @@ pub fn run(args: &EvalArgs, context: &Context) -> anyhow::Result<()> {
             tell(&outcome, args.json, args.allow_missing)
         }
         EvalVerb::Report(args) => report(args, context),
-        EvalVerb::Scores(args) => scores(args),
+        EvalVerb::Scores(args) => scores::run(args),
         EvalVerb::Compare(args) => {
             let comparison = compare(&args.a, &args.b)?;
             if args.json { output::print_json(&comparison) } else { output::print(&comparison.to_markdown()) }
@@ -256,24 +248,6 @@ fn report(args: &ReportArgs, context: &Context) -> anyhow::Result<()> {
     let path = args.run.join("report.html");
     write_beside(&path, html.as_bytes())?;
     output::print(&path.display().to_string())
-}
-
-fn scores(args: &ScoresArgs) -> anyhow::Result<()> {
-    let mut pairs = Vec::new();
-    for path in &args.files {
-        for file in DataFile::read(path)? {
-            pairs.extend(velociti_scores(&file)?);
-        }
-    }
-    let scored: Vec<ScoredPair<'_>> = pairs
-        .iter()
-        .map(|pair| {
-            let (positive, negative) = (pair.positive, pair.negative);
-            ScoredPair { test: &pair.kind, video: &pair.video, positive, negative }
-        })
-        .collect();
-    let table = ScoreTable::of(&scored);
-    if args.json { output::print_json(&table) } else { output::print(&table.to_markdown()) }
 }
 
 fn tell(outcome: &Outcome, json: bool, allow_missing: bool) -> anyhow::Result<()> {

@@ -11,7 +11,7 @@
 //!
 //! - [`read_pairs`]: VELOCITI, VideoCon, VITATECS, SugarCrepe, and any table of video, positive, negative
 //! - [`RetrievalSet`]: MSR-VTT, MSVD, DiDeMo; [`ClassSet`]: Kinetics-400
-//! - [`videocon_scores`], [`velociti_scores`]: the score files of others
+//! - [`videocon_scores`], [`CaptionScores`], [`velociti_scores`]: the score files of others
 //! - [`VideoNames`], `VideoIndex` (native only): the video that a row means, among a folder's files
 
 mod classes;
@@ -40,7 +40,7 @@ pub use classes::ClassSet;
 pub use pairs::{PairSample, PairTask, Purpose, read_pairs};
 pub use retrieval::{RetrievalCaption, RetrievalSet, RetrievalTask};
 pub use row::Row;
-pub use scores::{PairScore, VideoconScore, velociti_scores, videocon_scores};
+pub use scores::{CaptionScores, PairScore, VideoconScore, velociti_scores, videocon_scores};
 pub use videos::{VideoNames, could_be_video};
 
 use crate::error::{Error, Result};

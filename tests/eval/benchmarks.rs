@@ -240,3 +240,48 @@ fn score_files_of_others_are_judged_by_both_readings() {
     let none = folder.path().join("none.csv");
     assert!(fail(1, &["eval", "scores", text(&none)]).contains("none.csv"));
 }
+
+#[test]
+fn videocon_s_score_files_are_held_against_its_annotations() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/benchmarks");
+    let write = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    };
+    // The authors' own two rows, prompts and all, and the pair that they are of.
+    let soccer = "A soccer team walking off the field while the audience claps.";
+    let video = "<path to y5xuvHpDPZQ_000005_000015.mp4>";
+    let llm = format!(
+        "videopath,caption,neg_caption,split,misalignment\n{video},{soccer},{},test,object\nother.mp4,a,b,train,flip\n",
+        soccer.replace("soccer", "basketball")
+    );
+    let (llm, own) = (write("llm.csv", &llm), fixtures.join("final_test_scores.csv"));
+    let args = ["eval", "scores", text(&own), "--videocon", text(&llm), "--json"];
+    let table: Value = serde_json::from_str(&succeed(&args)).unwrap();
+    let rows = table["rows"].as_array().unwrap().iter();
+    assert_eq!(rows.map(|row| &row["name"]).collect::<Vec<_>>(), ["all", "object"]);
+    assert_eq!((&table["rows"][0]["correct"], &table["metrics"]), (&json!(1), &json!({"roc_auc": 1.0})));
+
+    // People's rows: the hard one is a tie, the other right; of two captions against two, two win and two tie.
+    let human = fixtures.join("videocon_human_SYNTHETIC.csv");
+    let hard = "/x/v_1.avi,\"A man dives, then swims\",0.25\n/x/v_1.avi,\"A man swims, then dives\",0.25\n";
+    let easy = "v_2.mp4,\"A red \"\"old\"\" car\",0.75\nv_2.mp4,\"A blue \"\"old\"\" car\",0.25,0.25,0.75\n";
+    let scores = write("scores.csv", &format!("{hard}{easy}"));
+    let args = ["eval", "scores", text(&scores), "--videocon", text(&human)];
+    let told = succeed(&args);
+    for line in ["| all | 50.0 |", "| hard | 0.0 |", "roc auc: 75.0 %", "roc auc hard: 50.0 %"] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+    let part = write("part.csv", easy);
+    let args = ["eval", "scores", text(&part), "--videocon", text(&human)];
+    let error = fail(3, &args);
+    assert!(error.contains("1 pairs have no score") && error.contains("A man dives, then swims"), "{error}");
+    assert!(succeed(&[&args[..], &["--allow-missing"]].concat()).contains("| all | 100.0 |"));
+    // Two models' files are no one's scores.
+    let other = write("other.csv", &easy.replace("0.75\nv", "0.5\nv"));
+    let error = fail(1, &["eval", "scores", text(&part), text(&other), "--videocon", text(&human)]);
+    assert!(error.contains("other.csv") && error.contains("line 1") && error.contains("0.75 before"), "{error}");
+    assert!(fail(1, &["eval", "scores", text(&own), "--videocon", text(&human)]).contains("belong together"));
+}

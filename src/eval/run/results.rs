@@ -85,6 +85,18 @@ pub struct Group {
     pub mean: ClusteredMean,
 }
 
+impl Group {
+    /// Counts samples given as (judged, video).
+    pub(in crate::eval) fn of<'a>(name: &str, title: &str, samples: impl Iterator<Item = (Judged, &'a str)>) -> Self {
+        let (mut tally, mut values) = (PairTally::default(), Vec::new());
+        for (judged, video) in samples {
+            tally.add(judged);
+            values.push((f64::from(u8::from(judged.correct)), video));
+        }
+        Self { name: name.to_owned(), title: title.to_owned(), tally, mean: ClusteredMean::of(values) }
+    }
+}
+
 /// One row of the table as files have it; shares are 0..1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableRow {
@@ -109,7 +121,7 @@ pub struct TableRow {
 }
 
 impl TableRow {
-    fn of(group: &Group) -> Self {
+    pub(in crate::eval) fn of(group: &Group) -> Self {
         let Tally { correct, total } = group.tally.tally;
         let (low, high) = group.tally.tally.interval();
         let (low_video, high_video) = group.mean.interval();
@@ -197,13 +209,7 @@ impl Results {
 
     /// Adds a row under a title of its own.
     pub fn add_titled<'a>(&mut self, name: &str, title: &str, samples: impl Iterator<Item = (Judged, &'a str)>) {
-        let (mut tally, mut values) = (PairTally::default(), Vec::new());
-        for (judged, video) in samples {
-            tally.add(judged);
-            values.push((f64::from(u8::from(judged.correct)), video));
-        }
-        let (name, title, mean) = (name.to_owned(), title.to_owned(), ClusteredMean::of(values));
-        self.groups.push(Group { name, title, tally, mean });
+        self.groups.push(Group::of(name, title, samples));
     }
 
     /// Notes a clip's length if it is short.
