@@ -15,6 +15,7 @@ mod internvideo2;
 mod layout;
 pub mod module;
 mod names;
+mod pickle_opcodes;
 mod reference;
 mod safetensors_file;
 mod stream;
@@ -37,7 +38,6 @@ crate::source::native_only! {
     };
     pub use inspect::{AdapterReport, FileReport, PairReport, InspectReport, TensorReport, inspect};
     pub use write::{ModelWriter, SHARD_BYTES, WriteReport};
-    pub(crate) use pickle::{Op as PickleOp, Opcodes as PickleOpcodes, little_endian};
 }
 crate::source::page_only! {
     #[path = "weights/no_checkpoint.rs"]
@@ -53,6 +53,7 @@ pub use infer::infer_config;
 pub use layout::{check_tensors, tensors_of};
 pub use module::DeviceTensor;
 pub use names::{Layout, NameMap};
+pub(crate) use pickle_opcodes::{Op as PickleOp, Opcodes as PickleOpcodes, little_endian};
 pub use reference::{REFERENCE_FILE, Reference, Verification};
 pub use tensor::{HostTensor, HostTensors, TensorInfo, TensorSource};
 pub use transformers::Assembly;

@@ -22,7 +22,7 @@ export type ChosenFiles = readonly File[] | Readonly<Record<string, Blob>>;
 export interface EvaluateOptions {
   /** The benchmark. */
   readonly task: EvaluateTask;
-  /** Its annotation files (JSON, JSON lines, CSV; not pickles); none for "world". */
+  /** Its annotation files (JSON, JSON lines, CSV, MSVD's pickle); none for "world". */
   readonly data?: ChosenFiles | undefined;
   /** Its videos, found by what rows call them; none for "world". */
   readonly videos?: ChosenFiles | undefined;

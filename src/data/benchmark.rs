@@ -6,7 +6,7 @@
 //! name. A row that makes no sense refuses the file with path, line and reason: a benchmark with rows left out is another
 //! benchmark. Cost: a file is in memory as a table of strings; the largest (VideoCon's 115,000 rows) takes some 100 MB.
 //!
-//! The page reads the same files from memory, but for pickles. Sources of the layouts: formats.md 2, 3, 4, 8; its traps:
+//! The page reads the same files from memory. Sources of the layouts: formats.md 2, 3, 4, 8; its traps:
 //! section 9.
 //!
 //! - [`read_pairs`]: VELOCITI, VideoCon, VITATECS, SugarCrepe, and any table of video, positive, negative
@@ -18,6 +18,7 @@ mod classes;
 mod csv_rows;
 mod json_rows;
 mod pairs;
+mod pickled;
 mod retrieval;
 mod row;
 mod scores;
@@ -27,13 +28,8 @@ mod videos;
 
 crate::source::native_only! {
     mod folder;
-    mod pickled;
 
     pub use folder::VideoIndex;
-}
-crate::source::page_only! {
-    #[path = "benchmark/no_pickled.rs"]
-    mod pickled;
 }
 
 pub use classes::ClassSet;

@@ -2,7 +2,7 @@
 //! its own pickler, which knows few opcodes; any other is refused. Values lie in one list and refer to each other by
 //! index, so that no nesting of a hostile file can exhaust the stack.
 
-use super::super::pickle::{Op, Opcodes, little_endian};
+use super::super::pickle_opcodes::{Op, Opcodes, little_endian};
 use super::view::{RANK_LIMIT, Storage, View};
 use crate::error::Result;
 use safetensors::Dtype;

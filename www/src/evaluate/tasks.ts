@@ -37,7 +37,7 @@ export const TASKS: readonly Task[] = [
     title: "MSR-VTT retrieval",
     hint: "msrvtt_ret_test1k.json, MSRVTT_JSFUSION_test.csv, or MSRVTT_data.json with a list of videos.",
   },
-  { name: "msvd", title: "MSVD retrieval", hint: "msvd_ret_test.json. (raw-captions.pkl is for the native program.)" },
+  { name: "msvd", title: "MSVD retrieval", hint: "msvd_ret_test.json, or raw-captions.pkl with a list of videos." },
   { name: "didemo", title: "DiDeMo retrieval", hint: "didemo_ret_test.json, or test_data.json with a list of videos." },
   {
     name: "k400",
