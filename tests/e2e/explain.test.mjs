@@ -1,30 +1,14 @@
 // The view "Explain" against what the engine says: triplets, boxes, attention, captions; with and without scene-graph tokens.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { SUB_PATH, accessibilityFaults, fixtures, launch, path, serve } from "./harness.mjs";
-import { MINUTE, PHONE, idle, openView, trainTinyModels, withEngine } from "./page_parts.mjs";
+import { test } from "node:test";
+import { accessibilityFaults, fixtures } from "./harness.mjs";
+import { MINUTE, PHONE, idle, openView, setTinyStage, shot, withEngine } from "./page_parts.mjs";
 
 const SEED = 2_000_000_007;
-const screenshots = process.env.SGCR_SCREENSHOTS;
-let models;
 let server;
 let browser;
-
-before(async () => {
-  models = mkdtempSync(join(tmpdir(), "sgcr-e2e-"));
-  trainTinyModels(models);
-  server = await serve({ [SUB_PATH]: path("www", "dist"), "/models/": models });
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  if (models) rmSync(models, { recursive: true, force: true });
-});
+setTinyStage((stage) => ({ server, browser } = stage));
 
 const explained = (page) => page.locator("#attention-panel:not([hidden])").waitFor({ timeout: 2 * MINUTE });
 
@@ -33,10 +17,6 @@ async function setThreshold(page, value) {
     range.value = wanted;
     range.dispatchEvent(new Event("input"));
   }, String(value));
-}
-
-async function shot(page, name) {
-  if (screenshots) await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
 }
 
 /** What the engine itself says of the clip of SEED, with the labels that the page offers. */

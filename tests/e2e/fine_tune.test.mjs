@@ -1,35 +1,23 @@
 // Explaining, fine-tuning and adapters in Chromium, with the shipped model whatever its numbers are.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { SUB_PATH, convertTiny, example, launch, openPage, path, serve, sgcr, temporaryFolder } from "./harness.mjs";
+import { test } from "node:test";
+import { SUB_PATH, convertTiny, example, openPage, path, sgcr, temporaryFolder } from "./harness.mjs";
+import { setStage } from "./stage.mjs";
 
 let server;
 let browser;
 let models;
 const hooks = {};
-
-before(async () => {
-  // Not temporaryFolder: what is registered inside `before` runs when `before` ends.
-  models = mkdtempSync(join(tmpdir(), "sgcr-e2e-"));
-  convertTiny(join(models, "tiny"));
-  const folders = {
-    [SUB_PATH]: path("www", "dist"),
-    "/models/world/": path("www", "model"),
-    "/models/": models,
-    "/e2e/": path("tests", "e2e"),
-  };
-  server = await serve(folders, hooks);
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  if (models) rmSync(models, { recursive: true, force: true });
-});
+setStage(
+  (stage) => ({ folder: models, server, browser } = stage),
+  (folder) => {
+    convertTiny(join(folder, "tiny"));
+    return { "/models/world/": path("www", "model"), "/models/": folder, "/e2e/": path("tests", "e2e") };
+  },
+  hooks,
+);
 
 /** A page with the library and what the tests have in common. */
 async function libraryPage(context) {

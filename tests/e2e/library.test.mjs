@@ -1,25 +1,12 @@
-// The npm package in Chromium: parity with the reference numbers on both devices, every kind of clip, aborts, faults.
+// The npm package in Chromium: parity with the reference numbers on both devices, every kind of clip, in a worker and without.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import {
-  SUB_PATH,
-  convertTiny,
-  cosine,
-  fixtures,
-  largestDifference,
-  launch,
-  openPage,
-  path,
-  readTensors,
-  serve,
-  sgcr,
-  temporaryFolder,
-} from "./harness.mjs";
+import { test } from "node:test";
+import { SUB_PATH, cosine, fixtures, largestDifference, launch, readTensors, sgcr, temporaryFolder } from "./harness.mjs";
+import { libraryPage, setLibraryStage } from "./library_parts.mjs";
 
 /** tests/fixtures/viclip_tiny/README.md. */
 const RTOL = 1e-3;
@@ -27,34 +14,9 @@ const ATOL = 8.1e-5;
 /** The same clip decoded by ffmpeg and by WebCodecs. */
 const DECODER_TOLERANCE = 2e-3;
 
-let server;
-let browser;
 let models;
 const hooks = {};
-
-before(async () => {
-  // Not temporaryFolder: what is registered inside `before` runs when `before` ends.
-  models = mkdtempSync(join(tmpdir(), "sgcr-e2e-"));
-  convertTiny(join(models, "tiny"));
-  const folders = { [SUB_PATH]: path("www", "dist"), "/models/": models, "/fixtures/": fixtures, "/e2e/": path("tests", "e2e") };
-  server = await serve(folders, hooks);
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  if (models) rmSync(models, { recursive: true, force: true });
-});
-
-/** A page with nothing on it, with the library under `window.sgcr`. */
-async function libraryPage(use = browser, page = "/e2e/blank.html") {
-  const opened = await openPage(use, server.url + page);
-  await opened.page.evaluate(async (url) => {
-    window.sgcr = await import(url);
-  }, `${SUB_PATH}sgcr/dist/index.js`);
-  return opened;
-}
+setLibraryStage((stage) => ({ folder: models } = stage), hooks);
 
 const close = (got, expected) =>
   got.length === expected.length && got.every((x, i) => Math.abs(x - expected[i]) <= ATOL + RTOL * Math.abs(expected[i]));
@@ -225,175 +187,6 @@ test("one progress figure that grows to 1, for opening and for scoring", async (
   await context.close();
 });
 
-test("weights are kept, verified, renewed and deleted", async () => {
-  const { context, page } = await libraryPage();
-  const open = () =>
-    page.evaluate(async () => {
-      const engine = await sgcr.createEngine({ model: "/models/tiny/", device: "cpu" });
-      engine.dispose();
-      return (await sgcr.listCached()).filter(({ url }) => url.includes("safetensors"));
-    });
-  const downloads = () => server.requests.filter((line) => /^GET .*tiny.*\.safetensors$/.test(line)).length;
-  await page.evaluate(() => sgcr.deleteCached());
-  const before = downloads();
-  const kept = await open();
-  const first = downloads() - before;
-  assert.ok(first > 0 && kept.length >= first && kept.every(({ size }) => size > 0));
-  await open();
-  assert.equal(downloads() - before, first, "the second opening downloads no weights");
-  // A kept file that went bad (its hash differs from the index) is downloaded again.
-  await page.evaluate(async () => {
-    const cache = await caches.open("sgcr-models");
-    const request = (await cache.keys()).find(({ url }) => url.endsWith(".safetensors"));
-    const response = await cache.match(request);
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    bytes[bytes.length - 1] ^= 1;
-    await cache.put(request, new Response(bytes, { headers: response.headers }));
-  });
-  await open();
-  assert.equal(downloads() - before, 2 * first);
-  assert.ok((await page.evaluate(() => sgcr.deleteCached())) > 0);
-  assert.deepEqual(await page.evaluate(() => sgcr.listCached()), []);
-  await context.close();
-});
-
-test("where storage is refused, the engine works and says so", async () => {
-  const { context, page } = await libraryPage();
-  const session = await context.newCDPSession(page);
-  await session.send("Storage.overrideQuotaForOrigin", { origin: server.url, quotaSize: 1000 });
-  const notices = await page.evaluate(async () => {
-    const heard = [];
-    const engine = await sgcr.createEngine({ model: "/models/tiny/", device: "cpu", onNotice: (notice) => heard.push(notice) });
-    const { embedding } = await engine.encodeVideo([new ImageData(8, 8)]);
-    engine.dispose();
-    return { heard, told: engine.info.notices, dim: embedding.length };
-  });
-  assert.deepEqual(notices.heard.map(({ code }) => code), ["storage-refused"]);
-  assert.deepEqual(notices.told, notices.heard);
-  assert.equal(notices.dim, 32);
-  await context.close();
-});
-
-test("cache: false reads from the server by ranges", async () => {
-  const { context, page } = await libraryPage();
-  const dim = await page.evaluate(async () => {
-    await sgcr.deleteCached();
-    const engine = await sgcr.createEngine({ model: "/models/tiny/", device: "cpu", cache: false });
-    const [row] = await engine.encodeText(["a dog"]);
-    engine.dispose();
-    return [row.length, (await sgcr.listCached()).length];
-  });
-  assert.deepEqual(dim, [32, 0]);
-  await context.close();
-});
-
-test("aborts end every call with AbortError, and the engine goes on", async () => {
-  const { context, page } = await libraryPage();
-  const names = await page.evaluate(async () => {
-    const name = (promise) => promise.then(() => "done", (error) => `${error.name} ${error.code}`);
-    const url = "/fixtures/videos/rabbit320.webm";
-    const aborted = AbortSignal.abort();
-    const results = {};
-    results.open = await name(sgcr.createEngine({ model: "/models/tiny/", signal: aborted }));
-    const opening = new AbortController();
-    results.opening = await name(
-      sgcr.createEngine({ model: "/models/tiny/", signal: opening.signal, onProgress: () => opening.abort() }),
-    );
-    const engine = await sgcr.createEngine({ model: "/models/tiny/", device: "cpu" });
-    results.before = await name(engine.encodeVideo(url, { signal: aborted }));
-    const decoding = new AbortController();
-    const options = { signal: decoding.signal, onProgress: ({ stage }) => stage === "decode" && decoding.abort() };
-    results.decoding = await name(engine.encodeVideo(url, options));
-    const texts = new AbortController();
-    const many = Array.from({ length: 200 }, (_, i) => `caption ${i}`);
-    results.texts = await name(engine.encodeText(many, { signal: texts.signal, onProgress: () => texts.abort() }));
-    results.after = await name(engine.score(url, ["a", "b"]));
-    const running = engine.encodeVideo(url);
-    engine.dispose();
-    results.disposed = await name(running);
-    results.later = await name(engine.encodeText(["a"]));
-    engine.dispose();
-    return results;
-  });
-  const stopped = "AbortError aborted";
-  assert.deepEqual(names, {
-    open: stopped,
-    opening: stopped,
-    before: stopped,
-    decoding: stopped,
-    texts: stopped,
-    after: "done",
-    disposed: "DisposedError disposed",
-    later: "DisposedError disposed",
-  });
-  await context.close();
-});
-
-test("faults: each a class and a code, with cause and advice", async () => {
-  hooks["/fixtures/broken.json/config.json"] = (_, response) => response.end("{ not json");
-  hooks["/fixtures/cut.webm"] = (_, response) => {
-    response.end(readFileSync(join(fixtures, "videos", "rabbit320.webm")).subarray(0, 300));
-  };
-  const { context, page } = await libraryPage();
-  const faults = await page.evaluate(async () => {
-    const fault = (promise) =>
-      promise.then(
-        () => "no error",
-        (error) => ({ code: error.code, message: error.message, isOurs: error instanceof sgcr.SgcrError, name: error.name }),
-      );
-    const engine = await sgcr.createEngine({ model: "/models/tiny/", device: "cpu" });
-    const results = {
-      deadModel: await fault(sgcr.createEngine({ model: "http://127.0.0.1:1/" })),
-      emptyModel: await fault(sgcr.createEngine({ model: "/fixtures/nothing/" })),
-      brokenModel: await fault(sgcr.createEngine({ model: "/fixtures/broken.json/" })),
-      noTokenizer: await fault(sgcr.createEngine({ model: "/fixtures/viclip_tiny/" }).then((bare) => bare.encodeText(["a"]))),
-      noFiles: await fault(sgcr.createEngine({ model: [] })),
-      noWorker: await fault(sgcr.createEngine({ model: "/models/tiny/", workerUrl: "/nothing.js" })),
-      noWasm: await fault(sgcr.createEngine({ model: "/models/tiny/", wasmUrl: "/nothing.wasm" })),
-      emptyCaption: await fault(engine.encodeText(["a", " "])),
-      noCaptions: await fault(engine.score([new ImageData(8, 8)], [])),
-      notCaptions: await fault(engine.encodeText("a")),
-      deadClip: await fault(engine.encodeVideo("http://127.0.0.1:1/clip.webm")),
-      missingClip: await fault(engine.encodeVideo("/fixtures/videos/nothing.webm")),
-      text: await fault(engine.encodeVideo("/fixtures/videos/NOTICE.md")),
-      cutClip: await fault(engine.encodeVideo("/fixtures/cut.webm")),
-      empty: await fault(engine.encodeVideo(new Blob([]))),
-      notAClip: await fault(engine.encodeVideo(7)),
-      frames: await fault(engine.encodeVideo([new ImageData(8, 8)], { frames: 3 })),
-      sampling: await fault(engine.encodeVideo([new ImageData(8, 8)], { sampling: "first" })),
-    };
-    engine.dispose();
-    return results;
-  });
-  const codes = Object.fromEntries(Object.entries(faults).map(([name, { code }]) => [name, code]));
-  assert.deepEqual(codes, {
-    deadModel: "fetch",
-    emptyModel: "missing-file",
-    brokenModel: "invalid-json",
-    noTokenizer: "missing-file",
-    noFiles: "invalid-input",
-    noWorker: "worker",
-    noWasm: "fetch",
-    emptyCaption: "empty-caption",
-    noCaptions: "invalid-input",
-    notCaptions: "invalid-input",
-    deadClip: "fetch",
-    missingClip: "fetch",
-    text: "unsupported-video",
-    cutClip: "no-frames",
-    empty: "unsupported-video",
-    notAClip: "invalid-input",
-    frames: "invalid-input",
-    sampling: "unknown-name",
-  });
-  for (const [name, { isOurs, message }] of Object.entries(faults)) {
-    assert.ok(isOurs, name);
-    assert.ok(message.length > 20, `${name}: ${message}`);
-  }
-  assert.match(faults.emptyCaption.message, /caption 1/);
-  await context.close();
-});
-
 test("the engine runs in the page itself, and in a worker of the caller's, by the same interface", async () => {
   hooks["/e2e/own_worker.js"] = (_, response) => {
     response.writeHead(200, { "content-type": "text/javascript" }).end(`import "${SUB_PATH}sgcr/dist/worker.js";`);
@@ -429,60 +222,6 @@ test("two calls at once wait for each other", async () => {
   await context.close();
 });
 
-test("a driver that computes wrong numbers is told, not believed", async () => {
-  hooks["/e2e/broken_driver.js"] = (_, response) => {
-    // What a bad driver does: dispatches that end without having written.
-    const source = `
-      import "${SUB_PATH}sgcr/dist/worker.js";
-      GPUComputePassEncoder.prototype.dispatchWorkgroups = () => {};
-      GPUComputePassEncoder.prototype.dispatchWorkgroupsIndirect = () => {};
-      // A real GPU by its name: "auto" passes over imitated ones.
-      Object.defineProperty(GPUAdapter.prototype, "info", { get: () => ({ vendor: "acme", architecture: "", device: "", description: "", isFallbackAdapter: false, subgroupMinSize: 4, subgroupMaxSize: 128 }) });
-    `;
-    response.writeHead(200, { "content-type": "text/javascript" }).end(source);
-  };
-  const { context, page } = await libraryPage();
-  const result = await page.evaluate(async () => {
-    const options = { model: "/models/tiny/", workerUrl: "/e2e/broken_driver.js" };
-    const error = await sgcr.createEngine({ ...options, device: "webgpu" }).catch((thrown) => thrown);
-    const heard = [];
-    const engine = await sgcr.createEngine({ ...options, onNotice: (notice) => heard.push(notice) });
-    const device = engine.info.device;
-    engine.dispose();
-    return { code: error.code, isOurs: error instanceof sgcr.SelfTestError, message: error.message, device, heard };
-  });
-  assert.deepEqual([result.code, result.isOurs], ["self-test", true]);
-  assert.match(result.message, /driver/);
-  assert.equal(result.device, "cpu");
-  assert.equal(result.heard[0].code, "device-fallback");
-  await context.close();
-});
-
-test("a lost device is told", async () => {
-  hooks["/e2e/lost_device.js"] = (_, response) => {
-    const source = `
-      import "${SUB_PATH}sgcr/dist/worker.js";
-      const request = GPUAdapter.prototype.requestDevice;
-      GPUAdapter.prototype.requestDevice = async function (...args) {
-        const device = await request.apply(this, args);
-        self.addEventListener("message", ({ data }) => data === "lose the device" && device.destroy());
-        return device;
-      };
-    `;
-    response.writeHead(200, { "content-type": "text/javascript" }).end(source);
-  };
-  const { context, page } = await libraryPage();
-  const code = await page.evaluate(async () => {
-    const worker = new Worker("/e2e/lost_device.js", { type: "module" });
-    const engine = await sgcr.createEngine({ model: "/models/tiny/", worker, device: "webgpu" });
-    await engine.encodeText(["a"]);
-    worker.postMessage("lose the device");
-    return engine.encodeText(["a"]).then(() => "no error", (error) => error.code);
-  });
-  assert.equal(code, "device-lost");
-  await context.close();
-});
-
 test("probe() says what works and why not", async () => {
   const { context, page } = await libraryPage();
   const found = await page.evaluate(() => sgcr.probe());
@@ -495,41 +234,5 @@ test("probe() says what works and why not", async () => {
   assert.deepEqual([without.webgpu.available, without.device], [false, "cpu"]);
   assert.ok(without.webgpu.reason.length > 20 && without.advice.length > 0);
   await plain.close();
-  await context.close();
-});
-
-test("an adversarial model: weights of another shape, NaN, a truncated file", async () => {
-  const { context, page } = await libraryPage();
-  const files = ["config.json", "preprocessor_config.json", "tokenizer.json"];
-  const text = Object.fromEntries(files.map((file) => [file, readFileSync(join(models, "tiny", file), "utf8")]));
-  const config = JSON.parse(text["config.json"]);
-  config.embed_dim = 24;
-  const codes = await page.evaluate(
-    async ({ text, other }) => {
-      const weights = await (await fetch("/fixtures/viclip_tiny/checkpoint.safetensors")).arrayBuffer();
-      const open = (files) =>
-        sgcr.createEngine({ model: files, device: "cpu" }).then((engine) => (engine.dispose(), "no error"), ({ code }) => code);
-      const blobs = Object.fromEntries(Object.entries(text).map(([name, content]) => [name, new Blob([content])]));
-      const nan = weights.slice(0);
-      new Uint8Array(nan).fill(0xff, nan.byteLength - 64);
-      return {
-        good: await open({ ...blobs, "model.safetensors": new Blob([weights]) }),
-        shape: await open({ ...blobs, "config.json": new Blob([other]), "model.safetensors": new Blob([weights]) }),
-        nan: await open({ ...blobs, "model.safetensors": new Blob([nan]) }),
-        cut: await open({ ...blobs, "model.safetensors": new Blob([weights.slice(0, 5000)]) }),
-        text: await open({ ...blobs, "model.safetensors": new Blob(["hello"]) }),
-        none: await open(blobs),
-      };
-    },
-    { text, other: JSON.stringify(config) },
-  );
-  assert.deepEqual(codes, {
-    good: "no error",
-    shape: "shape-mismatch",
-    nan: "non-finite",
-    cut: "corrupt-file",
-    text: "corrupt-file",
-    none: "missing-file",
-  });
   await context.close();
 });

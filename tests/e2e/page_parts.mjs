@@ -1,6 +1,7 @@
 // What the tests of the page's views share: tiny models, opening the page with one, waiting for it.
 import { join } from "node:path";
 import { SUB_PATH, openPage, sgcr } from "./harness.mjs";
+import { setStage } from "./stage.mjs";
 
 export const MINUTE = 60_000;
 export const WIDE = { viewport: { width: 1280, height: 900 } };
@@ -10,11 +11,20 @@ export const PHONE = { viewport: { width: 360, height: 740 }, deviceScaleFactor:
 const TINY =
   "--vision-width 48 --vision-heads 4 --vision-layers 3 --text-width 32 --text-layers 1 --embed-dim 32 --batch 2 --eval-clips 2";
 
-/** Writes models "plain" and "scene" (with scene-graph tokens) into a folder. */
-export function trainTinyModels(folder) {
-  sgcr("train", "--output", join(folder, "plain"), "--steps", "1", ...TINY.split(" "));
-  const tokens = "--scenes 2 --set scene_tokens.variant=literal --set scene_tokens.heads=4";
-  sgcr("train", "--output", join(folder, "scene"), "--steps", "2", ...tokens.split(" "), ...TINY.split(" "));
+/** Sets the stage with models "plain" and "scene" (with scene-graph tokens) below /models/. */
+export function setTinyStage(take) {
+  setStage(take, (folder) => {
+    sgcr("train", "--output", join(folder, "plain"), "--steps", "1", ...TINY.split(" "));
+    const tokens = "--scenes 2 --set scene_tokens.variant=literal --set scene_tokens.heads=4";
+    sgcr("train", "--output", join(folder, "scene"), "--steps", "2", ...tokens.split(" "), ...TINY.split(" "));
+    return { "/models/": folder };
+  });
+}
+
+/** Takes a picture of the page, where SGCR_SCREENSHOTS names a folder for them. */
+export async function shot(page, name) {
+  const pictures = process.env.SGCR_SCREENSHOTS;
+  if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
 }
 
 /** Nothing runs, and a clip is there. */

@@ -1,35 +1,16 @@
 // The view "Fine-tune" on the real engine: samples, plan, run, outcome, undo, adapters and their files.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
-import { SUB_PATH, accessibilityFaults, launch, path, serve, sgcr, temporaryFolder } from "./harness.mjs";
-import { MINUTE, PHONE, idle, openModel, openView, trainTinyModels } from "./page_parts.mjs";
+import { test } from "node:test";
+import { accessibilityFaults, path, sgcr, temporaryFolder } from "./harness.mjs";
+import { MINUTE, PHONE, idle, openModel, openView, setTinyStage, shot } from "./page_parts.mjs";
 
 const { unzipSync } = createRequire(path("pkg", "package.json"))("fflate");
-const screenshots = process.env.SGCR_SCREENSHOTS;
-let models;
 let server;
 let browser;
-
-before(async () => {
-  models = mkdtempSync(join(tmpdir(), "sgcr-e2e-"));
-  trainTinyModels(models);
-  server = await serve({ [SUB_PATH]: path("www", "dist"), "/models/": models });
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  if (models) rmSync(models, { recursive: true, force: true });
-});
-
-async function shot(page, name) {
-  if (screenshots) await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
-}
+setTinyStage((stage) => ({ server, browser } = stage));
 
 async function addWorldSamples(page, count, kind = "agent_random") {
   await page.locator("#kind").selectOption(kind);
