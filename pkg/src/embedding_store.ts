@@ -1,6 +1,7 @@
 /** Embeddings that are kept, each under the hash of all that it follows from, and hashes of files that did not change. */
 
-import { checkSignal, createError } from "./errors.js";
+import { unreadable } from "./chosen_files.js";
+import { checkSignal } from "./errors.js";
 import { type Shelf, openShelf, readJson, writeJson } from "./shelf.js";
 import type { Notice } from "./types.js";
 import type { Wasm } from "./wasm.js";
@@ -75,9 +76,7 @@ export class EmbeddingStore {
       }
     } catch (thrown) {
       hash.free();
-      // What the browser says of a file that is gone, has changed or may not be read.
-      if (thrown instanceof DOMException) throw createError("io", `cannot read ${path}: ${thrown.message}`, { cause: thrown });
-      throw thrown;
+      throw unreadable(path, thrown);
     }
     return hash.finish();
   }

@@ -1,8 +1,10 @@
 /** A benchmark's run of an engine in this thread: pulls the module video by video, keeps embeddings, waits where it is told to. */
 
-import type { Engine as WasmEngine, Evaluation } from "../wasm/sgcr.js";
-import { type FilesByPath, filesByPath } from "./chosen_files.js";
+import type { ClipFrames, Evaluation, Engine as WasmEngine } from "../wasm/sgcr.js";
+import { Ahead } from "./ahead.js";
+import { type FilesByPath, fileOf, filesByPath } from "./chosen_files.js";
 import { takeFrames, withReader } from "./clip_frames.js";
+import { type RunSettings, runSettings } from "./clip_options.js";
 import type { EmbeddingStore } from "./embedding_store.js";
 import { EngineCrashedError, type SgcrError, checkSignal, createError, toSgcrError } from "./errors.js";
 import { type Host, stoppable } from "./host.js";
@@ -12,7 +14,7 @@ import type { EvaluateEvent, EvaluateOptions, EvaluationResults, EvaluationRun, 
 /** {@link EvaluateOptions} that can be posted: files by path, nothing that is a function. */
 export interface EvaluateParams {
   /** What the module reads. */
-  readonly settings: Omit<EvaluateOptions, "data" | "videos" | "signal">;
+  readonly settings: Omit<RunSettings<EvaluateOptions>, "data" | "videos">;
   /** Annotation files. */
   readonly data: FilesByPath;
   /** Videos. */
@@ -21,7 +23,7 @@ export interface EvaluateParams {
 
 /** What of the options crosses to the worker. */
 export function evaluateParams(options: EvaluateOptions): EvaluateParams {
-  const { data = {}, videos = {}, signal: _signal, ...settings } = options;
+  const { data = {}, videos = {}, ...settings } = runSettings(options);
   return { settings, data: filesByPath(data), videos: filesByPath(videos) };
 }
 
@@ -33,13 +35,29 @@ export interface EvaluateHost extends Host {
 
 /** Milliseconds between two tables. */
 const TABLE_EVERY = 1000;
+/** Videos that are decoded ahead of the one that is embedded. */
+const AHEAD = 2;
+
+/** A video's frames, ready for the model. */
+interface Decoded {
+  readonly clip: ClipFrames;
+  /** Of reading and decoding. */
+  readonly milliseconds: number;
+}
+
+/** A video whose turn comes: what was kept of it, else its frames (none of a generated clip). */
+interface Prepared {
+  readonly sha256: string;
+  readonly kept: Uint8Array | null;
+  readonly decoded: Decoded | null;
+}
 
 /** A run in this thread. */
 export class LocalEvaluation implements EvaluationRun {
   readonly #host: EvaluateHost;
   readonly #params: EvaluateParams;
   readonly #signal: AbortSignal | undefined;
-  readonly #pausing = new Pausing();
+  readonly #pausing: Pausing;
   /** The adapters that it began with. */
   #weights = "";
 
@@ -47,6 +65,7 @@ export class LocalEvaluation implements EvaluationRun {
     this.#host = host;
     this.#params = params;
     this.#signal = signal;
+    this.#pausing = new Pausing(signal);
   }
 
   pause(): void {
@@ -61,19 +80,24 @@ export class LocalEvaluation implements EvaluationRun {
     let crashed = false;
     try {
       const evaluation = await this.#begin();
+      const ahead = this.#ahead(evaluation);
       try {
         const [videos, captions] = [evaluation.videos.length, evaluation.waitingCaptions];
         yield { type: "start", videos, captions, lasting: await this.#host.embeddings.isLasting() };
         yield* this.#captions(evaluation);
-        yield* this.#videos(evaluation);
+        yield* this.#videos(evaluation, ahead);
         const results = (await this.#step(this.#signal, () => evaluation.finish())) as EvaluationResults;
         yield { type: "done", ...results };
       } catch (thrown) {
         crashed = thrown instanceof EngineCrashedError;
         throw thrown;
       } finally {
+        this.#pausing.end();
         // A module that stopped frees nothing any more.
-        if (!crashed) evaluation.free();
+        if (!crashed) {
+          ahead.drop();
+          evaluation.free();
+        }
         await this.#host.embeddings.flush();
       }
     } catch (thrown) {
@@ -84,9 +108,9 @@ export class LocalEvaluation implements EvaluationRun {
   async #begin(): Promise<Evaluation> {
     const { settings, data, videos } = this.#params;
     const contents: Uint8Array[] = [];
-    for (const file of Object.values(data)) {
+    for (const path of Object.keys(data)) {
       checkSignal(this.#signal);
-      contents.push(new Uint8Array(await file.arrayBuffer()));
+      contents.push(new Uint8Array(await (await fileOf(data, path)).arrayBuffer()));
     }
     return this.#host.enqueue(this.#signal, (engine) =>
       stoppable(this.#host.wasm, this.#signal, (stop) => {
@@ -94,6 +118,16 @@ export class LocalEvaluation implements EvaluationRun {
         return engine.evaluation(JSON.stringify(settings), Object.keys(data), contents, Object.keys(videos), stop);
       }),
     );
+  }
+
+  #ahead(evaluation: Evaluation): Ahead<Prepared> {
+    return new Ahead({
+      count: evaluation.videos.length,
+      // A generated clip is drawn by the module, which does one thing at a time.
+      most: evaluation.isWorld ? 0 : AHEAD,
+      prepare: (at, signal) => this.#prepare(evaluation, at, signal),
+      drop: ({ decoded }) => decoded?.clip.free(),
+    });
   }
 
   /** Work of the module on the model that the run began with. */
@@ -110,7 +144,7 @@ export class LocalEvaluation implements EvaluationRun {
     const { embeddings } = this.#host;
     const total = evaluation.waitingCaptions;
     for (let key = evaluation.captionKey; key !== undefined; key = evaluation.captionKey) {
-      if (this.#pausing.isPaused) yield* this.#wait(0);
+      if (this.#pausing.isPaused) yield* this.#pausing.waiting({ done: 0 });
       checkSignal(this.#signal);
       const kept = await embeddings.read("texts", key);
       if (!kept || !evaluation.takeKeptCaptions(kept)) {
@@ -121,17 +155,17 @@ export class LocalEvaluation implements EvaluationRun {
     }
   }
 
-  async *#videos(evaluation: Evaluation): AsyncGenerator<EvaluateEvent, void, undefined> {
+  async *#videos(evaluation: Evaluation, ahead: Ahead<Prepared>): AsyncGenerator<EvaluateEvent, void, undefined> {
     const videos = evaluation.videos;
     const total = videos.length;
     const times: number[] = [];
     let told = performance.now();
     for (let at = 0; at < total; ) {
       checkSignal(this.#signal);
-      if (this.#pausing.isPaused) yield* this.#wait(at);
+      if (this.#pausing.isPaused) yield* this.#pausing.waiting({ done: at });
       const begun = performance.now();
       const video = videos[at] as string;
-      const taken = await this.#pausing.attempt(this.#signal, (signal) => this.#take(evaluation, at, signal));
+      const taken = await this.#pausing.attempt((signal) => this.#take(evaluation, ahead, at, signal));
       if (taken === null) continue;
       at++;
       if (taken instanceof Error) {
@@ -148,16 +182,17 @@ export class LocalEvaluation implements EvaluationRun {
     }
   }
 
-  async *#wait(done: number): AsyncGenerator<EvaluateEvent, void, undefined> {
-    yield { type: "paused", done };
-    await this.#pausing.wait(this.#signal);
-    yield { type: "resumed", done };
-  }
-
   /** Embeds a video, or takes it from what is kept; gives the error where it cannot be used. */
-  async #take(evaluation: Evaluation, video: number, signal: AbortSignal): Promise<{ kept: boolean } | SgcrError> {
+  async #take(evaluation: Evaluation, ahead: Ahead<Prepared>, video: number, signal: AbortSignal): Promise<{ kept: boolean } | SgcrError> {
     try {
-      return { kept: evaluation.isWorld ? await this.#drawn(evaluation, video, signal) : await this.#file(evaluation, video, signal) };
+      const { sha256, kept, decoded } = await ahead.take(video, signal);
+      // Kept by another version of this library, it cannot be used.
+      if (kept && evaluation.takeKept(video, kept)) return { kept: true };
+      const file = evaluation.isWorld
+        ? await this.#step(signal, (engine) => evaluation.embedDrawn(engine, video))
+        : await this.#embed(evaluation, video, sha256, decoded ?? (await this.#decode(evaluation, video, signal)), signal);
+      await this.#host.embeddings.keep("videos", evaluation.key(sha256), file);
+      return { kept: false };
     } catch (thrown) {
       const error = toSgcrError(thrown);
       if (isTheVideos(error)) return error;
@@ -165,39 +200,58 @@ export class LocalEvaluation implements EvaluationRun {
     }
   }
 
-  async #drawn(evaluation: Evaluation, video: number, signal: AbortSignal): Promise<boolean> {
-    const key = evaluation.key(evaluation.worldHash(video));
-    return this.#keptOr(evaluation, video, key, () => this.#step(signal, (engine) => evaluation.embedDrawn(engine, video)));
+  /** What goes before embedding, while other videos are embedded: those borrow the engine alone, so that `evaluation` can be asked. */
+  async #prepare(evaluation: Evaluation, video: number, signal: AbortSignal): Promise<Prepared> {
+    checkSignal(signal);
+    const sha256 = evaluation.isWorld ? evaluation.worldHash(video) : await this.#hash(evaluation, video, signal);
+    checkSignal(signal);
+    const kept = await this.#host.embeddings.read("videos", evaluation.key(sha256));
+    const decoded = kept || evaluation.isWorld ? null : await this.#decode(evaluation, video, signal);
+    return { sha256, kept, decoded };
   }
 
-  async #file(evaluation: Evaluation, video: number, signal: AbortSignal): Promise<boolean> {
+  async #hash(evaluation: Evaluation, video: number, signal: AbortSignal): Promise<string> {
     const path = evaluation.find(video);
-    const file = this.#params.videos[path] as Blob;
-    const sha256 = await this.#host.embeddings.hash(path, file, signal);
-    return this.#keptOr(evaluation, video, evaluation.key(sha256), () => {
-      const begun = performance.now();
-      return withReader(file, signal, (reader) =>
-        this.#step(signal, async (engine) => {
-          const clip = evaluation.newClip();
-          try {
-            const { frameCount, fps, width, height } = reader;
-            const indices = [...evaluation.choose(clip, frameCount, fps, width, height)];
-            await takeFrames(reader, clip, indices, signal);
-            checkSignal(signal);
-            return await evaluation.embedVideo(engine, video, clip, sha256, performance.now() - begun);
-          } finally {
-            clip.free();
-          }
-        }),
-      );
+    return this.#host.embeddings.hash(path, await fileOf(this.#params.videos, path), signal);
+  }
+
+  async #decode(evaluation: Evaluation, video: number, signal: AbortSignal): Promise<Decoded> {
+    checkSignal(signal);
+    const begun = performance.now();
+    const file = await fileOf(this.#params.videos, evaluation.find(video));
+    return withReader(file, signal, async (reader) => {
+      checkSignal(signal);
+      const clip = evaluation.newClip();
+      try {
+        const { frameCount, fps, width, height } = reader;
+        const indices = [...evaluation.choose(clip, frameCount, fps, width, height)];
+        await takeFrames(reader, clip, indices, signal);
+        checkSignal(signal);
+        return { clip, milliseconds: performance.now() - begun };
+      } catch (thrown) {
+        clip.free();
+        throw thrown;
+      }
     });
   }
 
-  async #keptOr(evaluation: Evaluation, video: number, key: string, embed: () => Promise<Uint8Array>): Promise<boolean> {
-    const { embeddings } = this.#host;
-    const kept = await embeddings.read("videos", key);
-    if (kept && evaluation.takeKept(video, kept)) return true;
-    await embeddings.keep("videos", key, await embed());
-    return false;
+  /** Embeds a clip and lets go of it. */
+  async #embed(evaluation: Evaluation, video: number, sha256: string, { clip, milliseconds }: Decoded, signal: AbortSignal): Promise<Uint8Array> {
+    let begun = false;
+    try {
+      return await this.#step(signal, async (engine) => {
+        begun = true;
+        const start = performance.now();
+        try {
+          const embedding = await engine.encodeVideo(clip);
+          return evaluation.takeVideo(video, clip, embedding, sha256, milliseconds, performance.now() - start);
+        } finally {
+          clip.free();
+        }
+      });
+    } finally {
+      // Called off before its turn came.
+      if (!begun) clip.free();
+    }
   }
 }

@@ -1,10 +1,11 @@
 /** A fine-tuning run of an engine in this thread: pulls the module step by step, keeps checkpoints, waits where it is told to. */
 
 import type { FineTune, FineTuneSamples } from "../wasm/sgcr.js";
-import { EngineCrashedError, OutOfMemoryError, checkSignal, isAbort, toSgcrError } from "./errors.js";
+import { EngineCrashedError, OutOfMemoryError, checkSignal, toSgcrError } from "./errors.js";
 import { type RunOptions, checkSamples, readSamples, runOptions } from "./fine_tune_samples.js";
-import type { Host, StopFlag } from "./host.js";
+import { type Host, type StopFlag, stoppable } from "./host.js";
 import type { LocalAdapters } from "./local_adapters.js";
+import { Pausing } from "./pausing.js";
 import type { AboutRun, RunStore } from "./run_store.js";
 import { newId } from "./shelf.js";
 import type {
@@ -36,32 +37,22 @@ export class LocalRun implements FineTuneRun {
   readonly #host: RunHost;
   readonly #start: RunStart;
   readonly #options: FineTuneOptions;
-  /** Resolves when the run may go on; null while it runs. */
-  #pause: { promise: Promise<void>; end: () => void } | null = null;
-  /** Of the work that runs now. */
-  #stopFlag: StopFlag | null = null;
+  readonly #pausing: Pausing;
   #stopped = false;
-  #crashed = false;
 
   constructor(host: RunHost, start: RunStart, options: FineTuneOptions) {
     this.#host = host;
     this.#start = start;
     this.#options = options;
+    this.#pausing = new Pausing(options.signal);
   }
 
   pause(): void {
-    if (this.#pause) return;
-    let end = (): void => {};
-    const promise = new Promise<void>((resolve) => {
-      end = resolve;
-    });
-    this.#pause = { promise, end };
-    this.#stopFlag?.request();
+    this.#pausing.pause();
   }
 
   resume(): void {
-    this.#pause?.end();
-    this.#pause = null;
+    this.#pausing.resume();
   }
 
   stop(): void {
@@ -72,16 +63,20 @@ export class LocalRun implements FineTuneRun {
   async *[Symbol.asyncIterator](): AsyncGenerator<FineTuneEvent, void, undefined> {
     try {
       const { run, tune, about } = "samples" in this.#start ? await this.#begin(this.#start.samples) : await this.#goOn(this.#start);
-      let ended = false;
+      let owned = true;
       try {
         const { plan, steps } = about;
         yield { type: "start", run, plan, trained: tune.trained, heldOut: tune.heldOut, step: tune.stepsDone, steps };
         yield* this.#steps(run, tune, about);
-        ended = true;
+        // Finished, it is the module's.
+        owned = false;
         yield await this.#finish(run, tune);
-      } finally {
+      } catch (thrown) {
         // A module that stopped frees nothing any more.
-        if (!ended && !this.#crashed) tune.free();
+        owned &&= !(thrown instanceof EngineCrashedError);
+        throw thrown;
+      } finally {
+        if (owned) tune.free();
       }
     } catch (thrown) {
       throw toSgcrError(thrown);
@@ -148,7 +143,7 @@ export class LocalRun implements FineTuneRun {
     let tested = tune.stepsDone > 0 ? tune.stepsDone : -1;
     for (;;) {
       checkSignal(this.#options.signal);
-      if (this.#pause) yield* this.#wait(tune);
+      if (this.#pausing.isPaused) yield* this.#pausing.waiting({ step: tune.stepsDone });
       const step = tune.stepsDone;
       if (tune.validationIsDue && tested !== step) {
         const validation = await this.#attempt((stop) => tune.validate(stop));
@@ -169,39 +164,10 @@ export class LocalRun implements FineTuneRun {
     }
   }
 
-  async *#wait(tune: FineTune): AsyncGenerator<FineTuneEvent, void, undefined> {
-    yield { type: "paused", step: tune.stepsDone };
-    const { signal } = this.#options;
-    let onAbort = (): void => {};
-    const aborted = new Promise<void>((resolve) => {
-      onAbort = resolve;
-      signal?.addEventListener("abort", onAbort, { once: true });
-    });
-    // Called off and on again while the event was read, there is nothing to wait for.
-    if (this.#pause) await Promise.race([this.#pause.promise, aborted]);
-    signal?.removeEventListener("abort", onAbort);
-    checkSignal(signal);
-    yield { type: "resumed", step: tune.stepsDone };
-  }
-
   /** Work of the module that a pause or an abort ends between two blocks; null where a pause did. */
-  async #attempt(work: (stop: StopFlag) => Promise<unknown>): Promise<unknown> {
-    const { signal } = this.#options;
-    const stop = new this.#host.wasm.StopFlag();
-    const request = (): void => stop.request();
-    signal?.addEventListener("abort", request, { once: true });
-    this.#stopFlag = stop;
-    try {
-      return await this.#host.enqueue(signal, () => work(stop));
-    } catch (thrown) {
-      if (isAbort(thrown) && this.#pause && !signal?.aborted) return null;
-      this.#crashed = thrown instanceof EngineCrashedError;
-      throw thrown;
-    } finally {
-      this.#stopFlag = null;
-      signal?.removeEventListener("abort", request);
-      if (!this.#crashed) stop.free();
-    }
+  #attempt(work: (stop: StopFlag) => Promise<unknown>): Promise<unknown> {
+    const host = this.#host;
+    return this.#pausing.attempt((signal) => host.enqueue(signal, () => stoppable(host.wasm, signal, work)));
   }
 
   async #checkpoint(run: string, tune: FineTune, about: AboutRun): Promise<void> {

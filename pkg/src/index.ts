@@ -48,12 +48,14 @@ export {
   UnsupportedVideoError,
   WorkerError,
 } from "./errors.js";
+export { filesOfFolder } from "./chosen_files.js";
 export { type Probe, type StorageProbe, type VideoProbe, type WebGpuProbe, probe } from "./probe.js";
 export { type CachedFile, deleteCached, listCached } from "./storage.js";
 export type {
   CallOptions,
   CaptionScore,
   ClipEmbedding,
+  ClipOptions,
   DeviceChoice,
   Engine,
   EngineInfo,
@@ -82,14 +84,11 @@ export type {
   ImportOptions,
 } from "./types_adapters.js";
 export type {
-  ChosenFiles,
   EvaluateCaptionsEvent,
   EvaluateDoneEvent,
   EvaluateEvent,
   EvaluateMissingEvent,
   EvaluateOptions,
-  EvaluatePauseEvent,
-  EvaluateRecoveredEvent,
   EvaluateStartEvent,
   EvaluateTableEvent,
   EvaluateTask,
@@ -140,19 +139,26 @@ export type {
   VidorDocument,
 } from "./types_fine_tune.js";
 export type {
+  ChosenFile,
+  ChosenFiles,
+  SkippedVideo,
+  VideosDone,
+  VideosOptions,
+  VideosPauseEvent,
+  VideosRecoveredEvent,
+  VideosRun,
+  VideosStartEvent,
+  VideosVideoEvent,
+} from "./types_runs.js";
+export type {
   IndexDoneEvent,
   IndexEvent,
   IndexFramesEvent,
   IndexOptions,
-  IndexPauseEvent,
-  IndexRecoveredEvent,
   IndexRun,
   IndexSkippedEvent,
-  IndexStartEvent,
-  IndexVideoEvent,
   LibraryInfo,
   SearchHit,
   SearchOptions,
   Searching,
-  SkippedVideo,
 } from "./types_search.js";

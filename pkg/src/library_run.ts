@@ -1,34 +1,37 @@
 /** The user's videos as clips that text can find, in this thread. */
 
 import type { Library, LibraryVideo, Engine as WasmEngine } from "../wasm/sgcr.js";
-import { type FilesByPath, filesByPath } from "./chosen_files.js";
+import { Behind } from "./behind.js";
+import { type FilesByPath, fileOf, filesByPath } from "./chosen_files.js";
 import { withReader } from "./clip_frames.js";
+import { type RunSettings, runSettings } from "./clip_options.js";
 import type { EmbeddingStore } from "./embedding_store.js";
 import { EngineCrashedError, InvalidInputError, type SgcrError, checkSignal, createError, toSgcrError } from "./errors.js";
 import { type Host, stoppable } from "./host.js";
 import { Pausing, isTheVideos } from "./pausing.js";
-import type { ChosenFiles } from "./types_evaluate.js";
+import type { ChosenFiles } from "./types_runs.js";
 import type { IndexEvent, IndexOptions, IndexRun, LibraryInfo, SearchHit, SearchOptions } from "./types_search.js";
 import type { FrameReader } from "./video.js";
 
 /** {@link IndexOptions} that can be posted. */
 export interface IndexParams {
   /** What the module reads. */
-  readonly settings: Omit<IndexOptions, "signal">;
+  readonly settings: RunSettings<IndexOptions>;
   /** Videos. */
   readonly videos: FilesByPath;
 }
 
 /** What of the options crosses to the worker. */
 export function indexParams(videos: ChosenFiles, options: IndexOptions): IndexParams {
-  const { signal: _signal, ...settings } = options;
-  return { settings, videos: filesByPath(videos) };
+  return { settings: runSettings(options), videos: filesByPath(videos) };
 }
 
 /** What lies beside videos and is none; the native program passes it over, too. */
 const NO_VIDEOS = /(^|\/)\.|\.(json|jsonl|csv|tsv|txt|md|srt|vtt|xml|pkl|zip|part)$/i;
 /** Frames between two reports. */
 const TOLD_EVERY = 32;
+/** Windows that may wait to be embedded while frames are decoded. */
+const BEHIND = 2;
 
 /** The videos that an engine can search. */
 export class LocalLibrary {
@@ -79,7 +82,7 @@ class LocalIndexRun implements IndexRun {
   readonly #params: IndexParams;
   readonly #signal: AbortSignal | undefined;
   readonly #opened: (open: { library: Library; weights: string }) => void;
-  readonly #pausing = new Pausing();
+  readonly #pausing: Pausing;
 
   constructor(
     host: Host,
@@ -93,6 +96,7 @@ class LocalIndexRun implements IndexRun {
     this.#params = params;
     this.#signal = signal;
     this.#opened = opened;
+    this.#pausing = new Pausing(signal);
   }
 
   pause(): void {
@@ -111,8 +115,9 @@ class LocalIndexRun implements IndexRun {
       this.#opened({ library, weights });
       yield { type: "start", videos: paths.length, lasting: await this.#embeddings.isLasting() };
       try {
-        yield* this.#videos(new Indexing(this.#host, this.#embeddings, library, weights), paths);
+        yield* this.#videos(new Indexing(this.#host, this.#embeddings, this.#params.videos, library, weights), paths);
       } finally {
+        this.#pausing.end();
         await this.#embeddings.flush();
       }
       const about = await this.#host.enqueue(this.#signal, async () => library.about() as LibraryInfo);
@@ -135,13 +140,12 @@ class LocalIndexRun implements IndexRun {
     const total = paths.length;
     for (let at = 0; at < total; ) {
       checkSignal(this.#signal);
-      if (this.#pausing.isPaused) yield* this.#wait(at);
+      if (this.#pausing.isPaused) yield* this.#pausing.waiting({ done: at });
       const video = paths[at] as string;
-      const file = this.#params.videos[video] as Blob;
       const queue: IndexEvent[] = [];
       let wake = (): void => {};
-      const taking = this.#pausing.attempt(this.#signal, (signal) =>
-        indexing.take(video, file, signal, (stage, done, frames) => {
+      const taking = this.#pausing.attempt((signal) =>
+        indexing.take(video, signal, (stage, done, frames) => {
           queue.push({ type: "frames", video, stage, done, total: frames });
           wake();
         }),
@@ -165,12 +169,6 @@ class LocalIndexRun implements IndexRun {
       else yield { type: "video", video, kept: taken.kept, done: at, total };
     }
   }
-
-  async *#wait(done: number): AsyncGenerator<IndexEvent, void, undefined> {
-    yield { type: "paused", done };
-    await this.#pausing.wait(this.#signal);
-    yield { type: "resumed", done };
-  }
 }
 
 /** As the native program sorts names. */
@@ -185,14 +183,15 @@ class Indexing {
   constructor(
     readonly host: Host,
     readonly embeddings: EmbeddingStore,
+    readonly files: FilesByPath,
     readonly library: Library,
     readonly weights: string,
   ) {}
 
   /** Embeds a video's windows, or takes them from what is kept; gives the error where it cannot be used. */
-  async take(path: string, file: Blob, signal: AbortSignal, told: Told): Promise<{ kept: boolean } | SgcrError> {
+  async take(path: string, signal: AbortSignal, told: Told): Promise<{ kept: boolean } | SgcrError> {
     try {
-      return { kept: await this.#take(path, file, signal, told) };
+      return { kept: await this.#take(path, signal, told) };
     } catch (thrown) {
       const error = toSgcrError(thrown);
       if (error instanceof EngineCrashedError || !isTheVideos(error)) throw error;
@@ -201,7 +200,8 @@ class Indexing {
     }
   }
 
-  async #take(path: string, file: Blob, signal: AbortSignal, told: Told): Promise<boolean> {
+  async #take(path: string, signal: AbortSignal, told: Told): Promise<boolean> {
+    const file = await fileOf(this.files, path);
     const sha256 = await this.embeddings.hash(path, file, signal);
     const key = this.library.key(sha256);
     const kept = await this.embeddings.read("windows", key);
@@ -237,15 +237,33 @@ class Indexing {
       }
     }
     const wanted = [...video.plan()];
+    const embedding = new Behind(BEHIND);
     let done = 0;
-    for await (const { width, height, data } of reader.frames(wanted)) {
-      checkSignal(signal);
-      for (let ready = video.take(width, height, data as Uint8Array); ready > 0; ready--) {
-        await video.embedNext(engine);
+    try {
+      for await (const { width, height, data } of reader.frames(wanted)) {
         checkSignal(signal);
-        told("windows", done + 1, wanted.length);
+        done++;
+        for (let ready = video.take(width, height, data as Uint8Array); ready > 0; ready--) {
+          const shown = done;
+          await embedding.add(() => embedWindow(engine, video, signal).then(() => told("windows", shown, wanted.length)));
+        }
       }
-      done++;
+      await embedding.end();
+    } finally {
+      // The engine is let go of when nothing uses it any more.
+      await embedding.over();
     }
+  }
+}
+
+/** Embeds the next window that is ready. */
+async function embedWindow(engine: WasmEngine, video: LibraryVideo, signal: AbortSignal): Promise<void> {
+  checkSignal(signal);
+  const clip = video.nextWindow();
+  if (!clip) return;
+  try {
+    video.embedded(await engine.encodeVideo(clip));
+  } finally {
+    clip.free();
   }
 }

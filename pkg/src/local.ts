@@ -29,9 +29,10 @@ import type {
   VideoOptions,
   WorldClip,
 } from "./types.js";
-import type { ChosenFiles, EvaluateOptions, EvaluationRun } from "./types_evaluate.js";
+import type { EvaluateOptions, EvaluationRun } from "./types_evaluate.js";
 import type { ExplainLabels, Explanation } from "./types_explain.js";
 import type { FineTuneOptions, FineTuneRun, FineTuneSample, MemoryPlan, UnfinishedRun } from "./types_fine_tune.js";
+import type { ChosenFiles } from "./types_runs.js";
 import type { IndexOptions, IndexRun, SearchHit, SearchOptions } from "./types_search.js";
 import type { FrameReader } from "./video.js";
 import { type Wasm, loadWasm, untilCrash, wasmBytes } from "./wasm.js";

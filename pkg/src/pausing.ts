@@ -1,13 +1,29 @@
-/** Waiting where one is told to: for runs that go from video to video. */
+/** Waiting where one is told to: for runs that go from step to step, or from video to video. */
 
 import { checkSignal, isAbort } from "./errors.js";
 
-/** A run's pause. */
+/** What a run reports while it waits, and when it goes on. */
+type Waited<T> = T & { readonly type: "paused" | "resumed" };
+
+/** A run's pause. What goes on between two pauses shares a signal, so that a pause calls all of it off. */
 export class Pausing {
+  /** Gives the run up. */
+  readonly #given: AbortSignal | undefined;
   /** Resolves when the run may go on; null while it goes. */
   #pause: { promise: Promise<void>; end: () => void } | null = null;
-  /** Of the work that goes on now. */
-  #work: AbortController | null = null;
+  /** Fires at the next pause. */
+  #next = new AbortController();
+  #signal: AbortSignal;
+
+  /** `given` gives the run up. */
+  constructor(given: AbortSignal | undefined) {
+    this.#given = given;
+    this.#signal = this.#untilNext();
+  }
+
+  #untilNext(): AbortSignal {
+    return this.#given ? AbortSignal.any([this.#given, this.#next.signal]) : this.#next.signal;
+  }
 
   /** Whether the run is to wait. */
   get isPaused(): boolean {
@@ -22,42 +38,53 @@ export class Pausing {
       end = resolve;
     });
     this.#pause = { promise, end };
-    this.#work?.abort();
+    this.#next.abort();
   }
 
   /** Goes on. */
   resume(): void {
-    this.#pause?.end();
+    if (!this.#pause) return;
+    this.#pause.end();
     this.#pause = null;
+    this.#next = new AbortController();
+    this.#signal = this.#untilNext();
+  }
+
+  /** Calls off what goes on; for a run that is over. */
+  end(): void {
+    this.#next.abort();
   }
 
   /** Resolves when the run may go on, rejects when it is given up. */
-  async wait(signal: AbortSignal | undefined): Promise<void> {
+  async wait(): Promise<void> {
+    const given = this.#given;
     let onAbort = (): void => {};
     const aborted = new Promise<void>((resolve) => {
       onAbort = resolve;
-      signal?.addEventListener("abort", onAbort, { once: true });
+      given?.addEventListener("abort", onAbort, { once: true });
     });
-    if (this.#pause && !signal?.aborted) await Promise.race([this.#pause.promise, aborted]);
-    signal?.removeEventListener("abort", onAbort);
-    checkSignal(signal);
+    // Called off and on again while an event was read, there is nothing to wait for.
+    if (this.#pause && !given?.aborted) await Promise.race([this.#pause.promise, aborted]);
+    given?.removeEventListener("abort", onAbort);
+    checkSignal(given);
   }
 
-  /** Work that a pause or an abort calls off; null where a pause did. */
-  async attempt<T>(signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
-    checkSignal(signal);
-    const controller = new AbortController();
-    const abort = (): void => controller.abort(signal?.reason);
-    signal?.addEventListener("abort", abort, { once: true });
-    this.#work = controller;
+  /** Waits and reports it; `about` says how far the run is. */
+  async *waiting<T extends object>(about: T): AsyncGenerator<Waited<T>, void, undefined> {
+    yield { ...about, type: "paused" };
+    await this.wait();
+    yield { ...about, type: "resumed" };
+  }
+
+  /** Work that a pause or an abort calls off by its signal; null where a pause did. */
+  async attempt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
+    checkSignal(this.#given);
+    const signal = this.#signal;
     try {
-      return await work(controller.signal);
+      return await work(signal);
     } catch (thrown) {
-      if (isAbort(thrown) && controller.signal.aborted && !signal?.aborted) return null;
+      if (isAbort(thrown) && signal.aborted && !this.#given?.aborted) return null;
       throw thrown;
-    } finally {
-      this.#work = null;
-      signal?.removeEventListener("abort", abort);
     }
   }
 }

@@ -6,14 +6,13 @@ import type { RunOptions } from "./fine_tune_samples.js";
 import type { IndexParams } from "./library_run.js";
 import type {
   ClipEmbedding,
+  ClipOptions,
   DeviceChoice,
   EngineInfo,
   MemoryUse,
   ModelSource,
   Notice,
   Progress,
-  ResizeRule,
-  SamplingRule,
   Scores,
   VideoInput,
   WorldClip,
@@ -36,18 +35,6 @@ export interface OpenParams {
   wasmUrl: string | undefined;
 }
 
-/** {@link VideoOptions} without what cannot be posted. */
-export interface VideoParams {
-  /** Frames to use. */
-  frames: number | undefined;
-  /** Which frames. */
-  sampling: SamplingRule | undefined;
-  /** Resize rule. */
-  resize: ResizeRule | undefined;
-  /** Seed of "rand". */
-  seed: number | undefined;
-}
-
 /** Reports of a call. */
 export type EngineEvent =
   | { progress: Progress }
@@ -65,18 +52,18 @@ export interface EngineProtocol {
   /** Loads module and model. */
   open: { params: OpenParams; result: EngineInfo; event: EngineEvent };
   /** See {@link Engine.encodeVideo}. */
-  encodeVideo: { params: { input: VideoInput; options: VideoParams }; result: ClipEmbedding; event: EngineEvent };
+  encodeVideo: { params: { input: VideoInput; options: ClipOptions }; result: ClipEmbedding; event: EngineEvent };
   /** See {@link Engine.encodeText}. */
   encodeText: { params: { captions: readonly string[] }; result: Float32Array[]; event: EngineEvent };
   /** See {@link Engine.score}. */
   score: {
-    params: { clip: ClipEmbedding | VideoInput; captions: readonly string[]; options: VideoParams };
+    params: { clip: ClipEmbedding | VideoInput; captions: readonly string[]; options: ClipOptions };
     result: Scores;
     event: EngineEvent;
   };
   /** See {@link Engine.explain}. */
   explain: {
-    params: { input: VideoInput; labels: ExplainLabels | null; options: VideoParams };
+    params: { input: VideoInput; labels: ExplainLabels | null; options: ClipOptions };
     result: Explanation;
     event: EngineEvent;
   };

@@ -1,5 +1,6 @@
 /** The engine in a worker, seen from the page. */
 
+import { clipOptions } from "./clip_options.js";
 import { fallbackNotice, isDeviceFault } from "./device_fault.js";
 import { DisposedError, type ErrorCode, SgcrError, WorkerError, toSgcrError } from "./errors.js";
 import { evaluateParams } from "./evaluate_run.js";
@@ -9,7 +10,7 @@ import { indexParams } from "./library_run.js";
 import { folderUrl } from "./model_files.js";
 import type { EngineEvent, EngineProtocol, OpenParams, RunCommand } from "./protocol.js";
 import { RemoteAdapters } from "./remote_adapters.js";
-import { type Call, hear, postable, videoParams } from "./remote_call.js";
+import { type Call, hear, postable } from "./remote_call.js";
 import { RemoteRun, type RunCaller } from "./remote_run.js";
 import { RemoteVideosRun, type VideosRunCaller } from "./remote_videos_run.js";
 import { Client } from "./rpc.js";
@@ -27,9 +28,10 @@ import type {
   VideoOptions,
   WorldClip,
 } from "./types.js";
-import type { ChosenFiles, EvaluateEvent, EvaluateOptions, EvaluationRun } from "./types_evaluate.js";
+import type { EvaluateEvent, EvaluateOptions, EvaluationRun } from "./types_evaluate.js";
 import type { ExplainLabels, Explanation } from "./types_explain.js";
 import type { FineTuneOptions, FineTuneRun, FineTuneSample, MemoryPlan, UnfinishedRun } from "./types_fine_tune.js";
+import type { ChosenFiles } from "./types_runs.js";
 import type { IndexEvent, IndexOptions, IndexRun, SearchHit, SearchOptions } from "./types_search.js";
 
 /** A worker with an engine in it. */
@@ -111,7 +113,7 @@ export class RemoteEngine implements Engine {
   };
 
   encodeVideo(input: VideoInput, options: VideoOptions = {}): Promise<ClipEmbedding> {
-    const params = { input: postable(input) as VideoInput, options: videoParams(options) };
+    const params = { input: postable(input) as VideoInput, options: clipOptions(options) };
     return this.#call("encodeVideo", params, { signal: options.signal, onEvent: hear(options) });
   }
 
@@ -120,12 +122,12 @@ export class RemoteEngine implements Engine {
   }
 
   score(clip: ClipEmbedding | VideoInput, captions: readonly string[], options: VideoOptions = {}): Promise<Scores> {
-    const params = { clip: postable(clip), captions, options: videoParams(options) };
+    const params = { clip: postable(clip), captions, options: clipOptions(options) };
     return this.#call("score", params, { signal: options.signal, onEvent: hear(options) });
   }
 
   explain(clip: VideoInput, labels: ExplainLabels | null, options: VideoOptions = {}): Promise<Explanation> {
-    const params = { input: postable(clip) as VideoInput, labels, options: videoParams(options) };
+    const params = { input: postable(clip) as VideoInput, labels, options: clipOptions(options) };
     return this.#call("explain", params, { signal: options.signal, onEvent: hear(options) });
   }
 

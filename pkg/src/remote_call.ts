@@ -1,7 +1,7 @@
 /** Calls to an engine in a worker. */
 
-import type { EngineEvent, EngineProtocol, VideoParams } from "./protocol.js";
-import type { CallOptions, ClipEmbedding, VideoInput, VideoOptions } from "./types.js";
+import type { EngineEvent, EngineProtocol } from "./protocol.js";
+import type { CallOptions, ClipEmbedding, VideoInput } from "./types.js";
 
 /** What goes along with a call. */
 export interface Along {
@@ -28,9 +28,4 @@ export function hear({ onProgress }: CallOptions): (event: EngineEvent) => void 
 /** A clip that can be posted: addresses become absolute here, where the page's own address is known. */
 export function postable(input: ClipEmbedding | VideoInput): ClipEmbedding | VideoInput {
   return typeof input === "string" || input instanceof URL ? new URL(input, document.baseURI).href : input;
-}
-
-/** Options that can be posted. */
-export function videoParams({ frames, sampling, resize, seed }: VideoOptions): VideoParams {
-  return { frames, sampling, resize, seed };
 }

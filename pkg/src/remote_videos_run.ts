@@ -5,16 +5,7 @@ import type { EngineEvent, RunCommand } from "./protocol.js";
 import type { Along } from "./remote_call.js";
 import { remoteEvents } from "./remote_events.js";
 import { newId } from "./shelf.js";
-
-/** What a run reports when its engine was built again. */
-export interface Recovered {
-  /** Kind of event. */
-  readonly type: "recovered";
-  /** The error's code. */
-  readonly code: string;
-  /** The error. */
-  readonly message: string;
-}
+import type { VideosRecoveredEvent, VideosRun } from "./types_runs.js";
 
 /** What a run needs of its engine. */
 export interface VideosRunCaller<T> {
@@ -29,7 +20,7 @@ export interface VideosRunCaller<T> {
 }
 
 /** A run in a worker; in a new worker it begins anew with what was kept. */
-export class RemoteVideosRun<T extends { readonly type: string }> implements AsyncIterable<T | Recovered> {
+export class RemoteVideosRun<T extends { readonly type: string }> implements VideosRun<T | VideosRecoveredEvent> {
   readonly #caller: VideosRunCaller<T>;
   readonly #handle = newId();
   readonly #signal: AbortSignal | undefined;
@@ -47,7 +38,7 @@ export class RemoteVideosRun<T extends { readonly type: string }> implements Asy
     this.#caller.command(this.#handle, "resume");
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<T | Recovered, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<T | VideosRecoveredEvent, void, undefined> {
     let begun = false;
     let fault: SgcrError | null = null;
     for (;;) {

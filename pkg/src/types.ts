@@ -73,8 +73,8 @@ export interface EngineOptions extends CallOptions {
   readonly workerUrl?: string | URL | undefined;
 }
 
-/** For {@link Engine.encodeVideo}: changes to the model's own preprocessing. The default changes nothing. */
-export interface VideoOptions extends CallOptions {
+/** How a clip is read: changes to the model's own preprocessing. The default changes nothing. */
+export interface ClipOptions {
   /** Frames to use. */
   readonly frames?: number | undefined;
   /** Which frames. */
@@ -84,6 +84,9 @@ export interface VideoOptions extends CallOptions {
   /** Seed of sampling rule "rand". */
   readonly seed?: number | undefined;
 }
+
+/** For {@link Engine.encodeVideo}. */
+export interface VideoOptions extends CallOptions, ClipOptions {}
 
 /** An encoded clip. Holds no device memory. */
 export interface ClipEmbedding {

@@ -1,6 +1,16 @@
 /** Benchmarks on the user's own files. */
 
-import type { ResizeRule, SamplingRule } from "./types.js";
+import type {
+  ChosenFiles,
+  SkippedVideo,
+  VideosDone,
+  VideosOptions,
+  VideosPauseEvent,
+  VideosRecoveredEvent,
+  VideosRun,
+  VideosStartEvent,
+  VideosVideoEvent,
+} from "./types_runs.js";
 
 /** Benchmarks by name; `sgcr eval` has the same. */
 export type EvaluateTask =
@@ -15,11 +25,8 @@ export type EvaluateTask =
   | "k400"
   | "world";
 
-/** Files of a picker or a drop, or Blobs by their path below the chosen folder. */
-export type ChosenFiles = readonly File[] | Readonly<Record<string, Blob>>;
-
-/** For {@link Evaluating.evaluate}. */
-export interface EvaluateOptions {
+/** For {@link Evaluating.evaluate}. How clips are read is by default the model's, or what the benchmark's authors fix. */
+export interface EvaluateOptions extends VideosOptions {
   /** The benchmark. */
   readonly task: EvaluateTask;
   /** Its annotation files (JSON, JSON lines, CSV, MSVD's pickle); none for "world". */
@@ -30,18 +37,6 @@ export interface EvaluateOptions {
   readonly limit?: number | undefined;
   /** Split of rows that name one (VideoCon), or of the generated world; "test" by default. */
   readonly split?: string | undefined;
-  /** Frames a clip is sampled to; by default the model's, or what the benchmark's authors fix. */
-  readonly frames?: number | undefined;
-  /** Which frames. */
-  readonly sampling?: SamplingRule | undefined;
-  /** Resize rule. */
-  readonly resize?: ResizeRule | undefined;
-  /** Seed of sampling rule "rand". */
-  readonly seed?: number | undefined;
-  /** Whether captions are cleaned first; by default where the model's authors do, but not on the world. */
-  readonly preText?: boolean | undefined;
-  /** Ends the run with an {@link AbortedError}; what was embedded stays. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** A row of the table; shares are 0 to 1. */
@@ -75,15 +70,9 @@ export interface EvaluationTable {
 }
 
 /** A video without results. */
-export interface MissingVideo {
-  /** As the data names it. */
-  readonly video: string;
+export interface MissingVideo extends SkippedVideo {
   /** Samples that it takes with it. */
   readonly samples: number;
-  /** The error's code. */
-  readonly code: string;
-  /** The error. */
-  readonly reason: string;
 }
 
 /** A sample that the model got wrong. */
@@ -117,15 +106,9 @@ export interface EvaluationResults extends EvaluationTable {
 }
 
 /** The data was read. */
-export interface EvaluateStartEvent {
-  /** Kind of event. */
-  readonly type: "start";
-  /** Videos to embed, or to take from what is kept. */
-  readonly videos: number;
+export interface EvaluateStartEvent extends VideosStartEvent {
   /** Captions to embed, or to take from what is kept. */
   readonly captions: number;
-  /** Whether embeddings outlive the page; false where the browser keeps no files. */
-  readonly lasting: boolean;
 }
 
 /** Captions were embedded. */
@@ -139,53 +122,21 @@ export interface EvaluateCaptionsEvent {
 }
 
 /** A video was embedded and its samples were answered. */
-export interface EvaluateVideoEvent {
-  /** Kind of event. */
-  readonly type: "video";
-  /** As the data names it. */
-  readonly video: string;
-  /** Whether its embedding was kept from before. */
-  readonly kept: boolean;
-  /** Videos done, missing ones included. */
-  readonly done: number;
-  /** Of so many. */
-  readonly total: number;
+export interface EvaluateVideoEvent extends VideosVideoEvent {
   /** Seconds left, by those that were embedded; `null` while that is unknown. */
   readonly secondsLeft: number | null;
 }
 
 /** A video cannot be used; the others go on. */
-export interface EvaluateMissingEvent extends MissingVideo {
+export interface EvaluateMissingEvent extends MissingVideo, VideosDone {
   /** Kind of event. */
   readonly type: "missing";
-  /** Videos done, missing ones included. */
-  readonly done: number;
-  /** Of so many. */
-  readonly total: number;
 }
 
 /** The table so far, about once a second; retrieval has none before its end. */
 export interface EvaluateTableEvent extends EvaluationTable {
   /** Kind of event. */
   readonly type: "table";
-}
-
-/** The run waits, or goes on again. */
-export interface EvaluatePauseEvent {
-  /** Kind of event. */
-  readonly type: "paused" | "resumed";
-  /** Videos done. */
-  readonly done: number;
-}
-
-/** Device or worker were lost; the engine was built again, and the run begins anew with what was kept. */
-export interface EvaluateRecoveredEvent {
-  /** Kind of event. */
-  readonly type: "recovered";
-  /** The error's code. */
-  readonly code: string;
-  /** The error. */
-  readonly message: string;
 }
 
 /** The run came to its end. */
@@ -201,17 +152,12 @@ export type EvaluateEvent =
   | EvaluateVideoEvent
   | EvaluateMissingEvent
   | EvaluateTableEvent
-  | EvaluatePauseEvent
-  | EvaluateRecoveredEvent
+  | VideosPauseEvent
+  | VideosRecoveredEvent
   | EvaluateDoneEvent;
 
-/** A run: iterate it once to make it go. To leave the iteration gives it up. */
-export interface EvaluationRun extends AsyncIterable<EvaluateEvent> {
-  /** Waits before the next video; one that is being decoded is begun again later. */
-  pause(): void;
-  /** Goes on. */
-  resume(): void;
-}
+/** A run of a benchmark. */
+export type EvaluationRun = VideosRun<EvaluateEvent>;
 
 /** The part of an engine that evaluates. */
 export interface Evaluating {

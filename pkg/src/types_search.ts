@@ -1,38 +1,25 @@
 /** Clips of the user's own videos, found by text. */
 
-import type { ResizeRule, SamplingRule } from "./types.js";
-import type { ChosenFiles } from "./types_evaluate.js";
+import type {
+  ChosenFiles,
+  SkippedVideo,
+  VideosDone,
+  VideosOptions,
+  VideosPauseEvent,
+  VideosRecoveredEvent,
+  VideosRun,
+  VideosStartEvent,
+  VideosVideoEvent,
+} from "./types_runs.js";
 
 /** For {@link Searching.index}. */
-export interface IndexOptions {
+export interface IndexOptions extends VideosOptions {
   /** Length of windows in seconds; 10 by default. */
   readonly window?: number | undefined;
   /** Seconds from a window's begin to the next one's, at most; half a window by default. */
   readonly step?: number | undefined;
   /** Whether videos are cut into scenes first (default), for which every frame is decoded. */
   readonly cuts?: boolean | undefined;
-  /** Frames a window is sampled to. */
-  readonly frames?: number | undefined;
-  /** Which frames. */
-  readonly sampling?: SamplingRule | undefined;
-  /** Resize rule. */
-  readonly resize?: ResizeRule | undefined;
-  /** Seed of sampling rule "rand". */
-  readonly seed?: number | undefined;
-  /** Whether texts are cleaned first; by default where the model's authors do. */
-  readonly preText?: boolean | undefined;
-  /** Ends the run with an {@link AbortedError}; what was embedded stays. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** A video that could not be used. */
-export interface SkippedVideo {
-  /** Its path. */
-  readonly video: string;
-  /** The error's code. */
-  readonly code: string;
-  /** The error. */
-  readonly reason: string;
 }
 
 /** What can be searched. */
@@ -45,16 +32,6 @@ export interface LibraryInfo {
   readonly clips: number;
   /** Videos that are not in it. */
   readonly skipped: readonly SkippedVideo[];
-}
-
-/** The files were looked through. */
-export interface IndexStartEvent {
-  /** Kind of event. */
-  readonly type: "start";
-  /** Videos to embed, or to take from what is kept. */
-  readonly videos: number;
-  /** Whether embeddings outlive the page; false where the browser keeps no files. */
-  readonly lasting: boolean;
 }
 
 /** How far a video is. */
@@ -71,46 +48,10 @@ export interface IndexFramesEvent {
   readonly total: number;
 }
 
-/** A video can be searched. */
-export interface IndexVideoEvent {
-  /** Kind of event. */
-  readonly type: "video";
-  /** Its path. */
-  readonly video: string;
-  /** Whether its embeddings were kept from before. */
-  readonly kept: boolean;
-  /** Videos done, skipped ones included. */
-  readonly done: number;
-  /** Of so many. */
-  readonly total: number;
-}
-
 /** A video cannot be used; the others go on. */
-export interface IndexSkippedEvent extends SkippedVideo {
+export interface IndexSkippedEvent extends SkippedVideo, VideosDone {
   /** Kind of event. */
   readonly type: "skipped";
-  /** Videos done, skipped ones included. */
-  readonly done: number;
-  /** Of so many. */
-  readonly total: number;
-}
-
-/** The run waits, or goes on again. */
-export interface IndexPauseEvent {
-  /** Kind of event. */
-  readonly type: "paused" | "resumed";
-  /** Videos done. */
-  readonly done: number;
-}
-
-/** Device or worker were lost; the engine was built again, and the run begins anew with what was kept. */
-export interface IndexRecoveredEvent {
-  /** Kind of event. */
-  readonly type: "recovered";
-  /** The error's code. */
-  readonly code: string;
-  /** The error. */
-  readonly message: string;
 }
 
 /** Every video was looked at. */
@@ -121,21 +62,16 @@ export interface IndexDoneEvent extends LibraryInfo {
 
 /** What a run reports. */
 export type IndexEvent =
-  | IndexStartEvent
+  | VideosStartEvent
   | IndexFramesEvent
-  | IndexVideoEvent
+  | VideosVideoEvent
   | IndexSkippedEvent
-  | IndexPauseEvent
-  | IndexRecoveredEvent
+  | VideosPauseEvent
+  | VideosRecoveredEvent
   | IndexDoneEvent;
 
-/** A run: iterate it once to make it go. To leave the iteration gives it up. */
-export interface IndexRun extends AsyncIterable<IndexEvent> {
-  /** Waits; a video that is being decoded is begun again later. */
-  pause(): void;
-  /** Goes on. */
-  resume(): void;
-}
+/** A run that indexes. */
+export type IndexRun = VideosRun<IndexEvent>;
 
 /** A clip that was found. */
 export interface SearchHit {

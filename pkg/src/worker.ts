@@ -5,9 +5,7 @@ import { LocalEngine, isClipEmbedding } from "./local.js";
 import type { EngineEvent, EngineProtocol, RunCommand } from "./protocol.js";
 import { type CallContext, type Channel, Transfer, serve } from "./rpc.js";
 import type { CallOptions, ClipEmbedding, VideoInput } from "./types.js";
-
-/** A run over videos. */
-type Pausable<T> = AsyncIterable<T> & Record<"pause" | "resume", () => void>;
+import type { VideosRun } from "./types_runs.js";
 
 /** Serves an engine to the other end of a channel. */
 export function serveEngine(channel: Channel): void {
@@ -22,7 +20,7 @@ export function serveEngine(channel: Channel): void {
     onProgress: (progress) => emit({ progress }),
   });
   /** Hands a run's events on; until it ends it can be told things. */
-  const follow = async <T>(handle: string, run: Pausable<T>, emit: (event: T) => void): Promise<null> => {
+  const follow = async <T>(handle: string, run: VideosRun<T>, emit: (event: T) => void): Promise<null> => {
     runs.set(handle, { pause: () => run.pause(), resume: () => run.resume() });
     try {
       for await (const event of run) emit(event);

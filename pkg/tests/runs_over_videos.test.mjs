@@ -12,41 +12,71 @@ const {
   Pausing,
   RemoteVideosRun,
   SgcrError,
+  fileOf,
   filesByPath,
+  filesOfFolder,
   isTheVideos,
+  runSettings,
   secondsLeft,
-} = await load("pausing.ts", "embedding_store.ts", "chosen_files.ts", "remote_videos_run.ts", "errors.ts");
+} = await load("pausing.ts", "embedding_store.ts", "chosen_files.ts", "clip_options.ts", "remote_videos_run.ts", "errors.ts");
 
 /** Work that ends when it is called off. */
 const endless = (signal) =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(new AbortedError("stopped"))));
 
 test("a pause calls work off and waits; an abort ends both", async () => {
-  const pausing = new Pausing();
-  assert.equal(await pausing.attempt(undefined, async () => 3), 3);
-  const called = pausing.attempt(undefined, endless);
+  const pausing = new Pausing(undefined);
+  assert.equal(await pausing.attempt(async () => 3), 3);
+  const called = pausing.attempt(endless);
   pausing.pause();
   assert.equal(await called, null);
   assert.ok(pausing.isPaused);
   let waited = false;
-  const waiting = pausing.wait(undefined).then(() => (waited = true));
+  const waiting = pausing.wait().then(() => (waited = true));
   await new Promise((resolve) => setTimeout(resolve, 5));
   assert.equal(waited, false);
   pausing.resume();
   await waiting;
   assert.ok(waited && !pausing.isPaused);
+  // Called off and on again before the work heard of it: it is done again, no error.
+  const twice = pausing.attempt(endless);
+  pausing.pause();
+  pausing.resume();
+  assert.equal(await twice, null);
+  assert.equal(await pausing.attempt(async (signal) => signal.aborted), false);
+  const over = pausing.attempt(endless);
+  pausing.end();
+  assert.equal(await over, null);
 
   const controller = new AbortController();
-  const aborted = pausing.attempt(controller.signal, endless);
+  const given = new Pausing(controller.signal);
+  const aborted = given.attempt(endless);
   controller.abort();
   await assert.rejects(aborted, { code: "aborted" });
-  pausing.pause();
-  await assert.rejects(pausing.wait(controller.signal), { code: "aborted" });
-  await assert.rejects(pausing.attempt(controller.signal, async () => 1), { code: "aborted" });
-  const failed = new Pausing().attempt(undefined, async () => {
+  given.pause();
+  await assert.rejects(given.wait(), { code: "aborted" });
+  await assert.rejects(given.attempt(async () => 1), { code: "aborted" });
+  const failed = new Pausing(undefined).attempt(async () => {
     throw new InvalidInputError("no");
   });
   await assert.rejects(failed, { code: "invalid-input" });
+});
+
+test("all work between two pauses has one signal, and waiting is reported", async () => {
+  const pausing = new Pausing(new AbortController().signal);
+  const signalNow = () => pausing.attempt(async (signal) => signal);
+  const first = await signalNow();
+  assert.equal(await signalNow(), first);
+  pausing.pause();
+  assert.ok(first.aborted);
+  const told = [];
+  for await (const event of pausing.waiting({ done: 4 })) {
+    told.push(event);
+    if (event.type === "paused") setTimeout(() => pausing.resume(), 5);
+  }
+  assert.deepEqual(told, [{ done: 4, type: "paused" }, { done: 4, type: "resumed" }]);
+  const second = await signalNow();
+  assert.ok(second !== first && !second.aborted);
 });
 
 test("errors about one video, and those about the machine", () => {
@@ -109,6 +139,40 @@ test("files are named by their path below the chosen folder", () => {
   assert.throws(() => filesByPath([loose("x.mp4"), loose("x.mp4")]), { code: "invalid-input" });
   const blobs = { "a/b": new Blob() };
   assert.equal(filesByPath(blobs), blobs);
+});
+
+/** A folder as the browser's picker gives it, of contents by name; an error in place of a text is what opening gives. */
+function folderHandle(name, contents) {
+  const handle = ([name, content]) =>
+    typeof content === "string" || content instanceof Error
+      ? { kind: "file", name, getFile: async () => (content instanceof Error ? Promise.reject(content) : new File([content], name)) }
+      : folderHandle(name, content);
+  const entries = async function* () {
+    for (const entry of Object.entries(contents)) yield [entry[0], handle(entry)];
+  };
+  return { kind: "directory", name, entries };
+}
+
+test("a folder is listed by names alone, its files are opened when they are asked for", async () => {
+  const gone = new DOMException("not there any more", "NotFoundError");
+  const files = await filesOfFolder(folderHandle("top", { "z.mp4": "zz", b: { "x.mp4": gone, c: { "y.mp4": "yyy" } } }));
+  assert.deepEqual(Object.keys(files), ["b/c/y.mp4", "b/x.mp4", "z.mp4"]);
+  const chosen = filesByPath(files);
+  assert.equal(await (await fileOf(chosen, "b/c/y.mp4")).text(), "yyy");
+  await assert.rejects(fileOf(chosen, "b/x.mp4"), { code: "io", message: /b\/x\.mp4: not there any more/ });
+  await assert.rejects(fileOf(chosen, "other.mp4"), { code: "io" });
+  assert.ok(isTheVideos({ code: "io" }), "the others go on");
+  const blob = new Blob(["a"]);
+  assert.equal(await fileOf({ a: blob }, "a"), blob);
+  const refused = { ...folderHandle("top", {}), entries: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(gone) }) }) };
+  await assert.rejects(filesOfFolder(refused), { code: "io", message: /folder top/ });
+});
+
+test("a run's settings: clips in a place of their own, nothing that cannot be posted, unknown names for the module to refuse", () => {
+  const { signal } = new AbortController();
+  const settings = runSettings({ task: "pairs", frames: 4, seed: 3, preText: false, limits: 1, signal });
+  assert.deepEqual(JSON.parse(JSON.stringify(settings)), { task: "pairs", preText: false, limits: 1, clip: { frames: 4, seed: 3 } });
+  assert.doesNotThrow(() => structuredClone(settings));
 });
 
 const start = { type: "start", videos: 2 };

@@ -7,12 +7,14 @@ use crate::event::{Abort, Event, Events};
 use crate::model::{VideoEncoding, VideoOptions};
 use crate::video::{FrameSource, Frames, preprocess, sampling};
 use burn::tensor::{Int, Tensor, TensorData};
+use serde::Deserialize;
 
 /// Captions encoded in one go: enough to fill a device, little enough for any memory.
 const CAPTION_BATCH: usize = 64;
 
 /// What of the model's own preprocessing to change for a clip. The default changes nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ClipOptions {
     /// Frames to use.
     pub frames: Option<usize>,

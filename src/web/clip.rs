@@ -34,6 +34,12 @@ impl ClipFrames {
         Self { config, seed, resized: Vec::new(), count: 0, chosen: None }
     }
 
+    /// Of frames that are at the model's size already.
+    pub(super) fn of(frames: Frames, config: PreprocessConfig) -> Self {
+        let count = frames.count();
+        Self { config, seed: 0, resized: frames.data, count, chosen: None }
+    }
+
     pub(super) const fn config(&self) -> &PreprocessConfig {
         &self.config
     }

@@ -3,7 +3,6 @@
 use super::clip::{ClipFrames, video_info};
 use super::engine::{Engine, StopFlag};
 use super::error::plain;
-use crate::config::{ResizeRule, SamplingRule};
 use crate::data::benchmark::{DataFile, VideoNames};
 use crate::error::Error;
 use crate::eval::run::{
@@ -13,19 +12,15 @@ use crate::session::ClipOptions;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use wasm_bindgen::prelude::*;
-use web_time::Instant;
 
-/// `EvaluateOptions` in `pkg/src/types_evaluate.ts`, but for what JS does of it.
+/// Settings of `EvaluateParams` in `pkg/src/evaluate_run.ts`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Options {
     task: Task,
     split: Option<String>,
     limit: Option<usize>,
-    frames: Option<usize>,
-    sampling: Option<SamplingRule>,
-    resize: Option<ResizeRule>,
-    seed: Option<u32>,
+    clip: ClipOptions,
     pre_text: Option<bool>,
 }
 
@@ -214,28 +209,29 @@ impl Evaluation {
         Ok(clip.choose(info, facts.frames))
     }
 
-    /// Embeds a video whose frames were chosen and taken; gives a file to keep. `milliseconds` is what decoding took.
+    /// Takes the embedding of a video whose frames were chosen and taken; gives a file to keep. Milliseconds are what decoding
+    /// and embedding took. The engine embeds elsewhere ([`Engine::encode_video`]), so that videos after this one can be
+    /// chosen and decoded meanwhile.
     ///
     /// # Errors
-    /// Device errors.
-    #[wasm_bindgen(js_name = embedVideo)]
-    pub async fn embed_video(
+    /// Embeddings of length zero.
+    #[wasm_bindgen(js_name = takeVideo)]
+    pub fn take_video(
         &mut self,
-        engine: &Engine,
         video: usize,
         clip: &ClipFrames,
+        embedding: &[f32],
         sha256: String,
-        milliseconds: f64,
+        decoding_milliseconds: f64,
+        embedding_milliseconds: f64,
     ) -> Result<Vec<u8>, JsValue> {
-        let started = Instant::now();
         let (info, indices) = clip.chosen().ok_or_else(|| Error::InvalidInput {
             what: "clip".to_owned(),
             reason: "its frames were not chosen".to_owned(),
         })?;
         let facts = ClipFacts { sha256, frame_count: info.frame_count, frames: indices.to_vec() };
-        let embed = engine.session.encode_frames(&clip.frames()?, clip.config()).await?;
-        let seconds = [milliseconds / 1000.0, started.elapsed().as_secs_f64()];
-        Ok(self.run.take_video(video, &embed, facts, seconds)?)
+        let seconds = [decoding_milliseconds / 1000.0, embedding_milliseconds / 1000.0];
+        Ok(self.run.take_video(video, embedding, facts, seconds)?)
     }
 
     /// Notes that a video cannot be used; gives the number of samples that it takes with it.
@@ -295,15 +291,13 @@ impl Engine {
     ) -> Result<Evaluation, JsValue> {
         let options: Options = serde_json::from_str(&options).map_err(Error::json("the options"))?;
         let (task, model_type) = (options.task, self.session.config().model_type);
-        let seed = options.seed.unwrap_or(0).into();
-        let clip = ClipOptions { frames: options.frames, sampling: options.sampling, resize: options.resize, seed };
         let question = Question {
             task,
             split: options.split.unwrap_or_else(|| "test".to_owned()),
             limit: options.limit,
             shard: None,
-            preprocess: clip.apply(&task.preprocess(self.session.preprocess(), model_type))?,
-            sampling_seed: seed,
+            preprocess: options.clip.apply(&task.preprocess(self.session.preprocess(), model_type))?,
+            sampling_seed: options.clip.seed,
             pre_text: options.pre_text.unwrap_or_else(|| task.cleans_captions(model_type)),
             model: self.identity(stop.flag()).await?,
         };

@@ -1,9 +1,8 @@
 //! Videos as clips that text can find, as JS classes; `pkg/src/library_run.ts` drives them.
 
-use super::clip::{video_info, without_alpha};
+use super::clip::{ClipFrames, video_info, without_alpha};
 use super::engine::{Engine, StopFlag};
 use super::error::plain;
-use crate::config::{ResizeRule, SamplingRule};
 use crate::error::Error;
 use crate::eval::library::{ClipRule, Library, PulledVideo, SkippedVideo, WindowSettings, window_key};
 use crate::event::Silent;
@@ -12,19 +11,17 @@ use crate::text::pre_text;
 use crate::video::WindowRule;
 use crate::video::cuts::CutRule;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use wasm_bindgen::prelude::*;
 
-/// `IndexOptions` in `pkg/src/types_search.ts`, but for what JS does of it.
+/// Settings of `IndexParams` in `pkg/src/library_run.ts`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Options {
     window: Option<f64>,
     step: Option<f64>,
     cuts: Option<bool>,
-    frames: Option<usize>,
-    sampling: Option<SamplingRule>,
-    resize: Option<ResizeRule>,
-    seed: Option<u32>,
+    clip: ClipOptions,
     pre_text: Option<bool>,
 }
 
@@ -68,7 +65,8 @@ impl PageLibrary {
     #[must_use]
     pub fn begin(&self, frame_count: usize, fps: f64, width: usize, height: usize) -> LibraryVideo {
         let info = video_info(frame_count, fps, width, height);
-        LibraryVideo { video: PulledVideo::new(&self.settings, info), settings: self.settings.clone() }
+        let video = PulledVideo::new(&self.settings, info);
+        LibraryVideo { video, settings: self.settings.clone(), handed_out: VecDeque::new() }
     }
 
     /// Adds a video all of whose windows are embedded; gives a file to keep.
@@ -124,6 +122,8 @@ impl PageLibrary {
 pub struct LibraryVideo {
     video: PulledVideo,
     settings: WindowSettings,
+    /// Windows that are being embedded, in the order they were handed out.
+    handed_out: VecDeque<usize>,
 }
 
 #[wasm_bindgen]
@@ -153,7 +153,7 @@ impl LibraryVideo {
         Ok(wanted.into_iter().map(|index| index as u32).collect())
     }
 
-    /// Takes the next of these frames, RGBA; gives the number of windows that are ready.
+    /// Takes the next of these frames, RGBA; gives the number of windows that it makes ready.
     ///
     /// # Errors
     /// A frame of another size.
@@ -161,17 +161,20 @@ impl LibraryVideo {
         Ok(self.video.take(&without_alpha(width, height, rgba)?)?)
     }
 
-    /// Embeds a window that is ready.
-    ///
-    /// # Errors
-    /// Device errors.
-    #[wasm_bindgen(js_name = embedNext)]
-    pub async fn embed_next(&mut self, engine: &Engine) -> Result<(), JsValue> {
-        if let Some((window, frames)) = self.video.next_window() {
-            let embed = engine.session.encode_frames(&frames, &self.settings.preprocess).await?;
-            self.video.embedded(window, embed);
+    /// Hands out the frames of the next window that is ready. The engine embeds them ([`Engine::encode_video`]) while more
+    /// frames are taken.
+    #[wasm_bindgen(js_name = nextWindow)]
+    pub fn next_window(&mut self) -> Option<ClipFrames> {
+        let (window, frames) = self.video.next_window()?;
+        self.handed_out.push_back(window);
+        Some(ClipFrames::of(frames, self.settings.preprocess.clone()))
+    }
+
+    /// Takes the embedding of the first of the windows that were handed out.
+    pub fn embedded(&mut self, embedding: Vec<f32>) {
+        if let Some(window) = self.handed_out.pop_front() {
+            self.video.embedded(window, embedding);
         }
-        Ok(())
     }
 }
 
@@ -187,12 +190,10 @@ impl Engine {
         let windows = WindowRule { seconds, step: options.step.unwrap_or(seconds / 2.0) };
         let clips = ClipRule { cuts: options.cuts.unwrap_or(true).then(CutRule::default), windows };
         clips.validate()?;
-        let seed = options.seed.unwrap_or(0).into();
-        let clip = ClipOptions { frames: options.frames, sampling: options.sampling, resize: options.resize, seed };
         let settings = WindowSettings {
             clips,
-            preprocess: clip.apply(self.session.preprocess())?,
-            sampling_seed: seed,
+            preprocess: options.clip.apply(self.session.preprocess())?,
+            sampling_seed: options.clip.seed,
             model: self.identity(stop.flag()).await?,
         };
         let cleans = self.session.config().model_type.cleans_captions();

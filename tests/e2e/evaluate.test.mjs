@@ -1,12 +1,12 @@
 // Benchmarks in the page: sample by sample what the native program says, on the generated world and on files; the view.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { SUB_PATH, accessibilityFaults, fixtures, launch, openPage, path, serve, sgcr } from "./harness.mjs";
-import { MINUTE, PHONE, openView } from "./page_parts.mjs";
+import { test } from "node:test";
+import { SUB_PATH, accessibilityFaults, fixtures, openPage, path, sgcr } from "./harness.mjs";
+import { MINUTE, PHONE, openView, shot } from "./page_parts.mjs";
+import { setStage } from "./stage.mjs";
 
 /** The same arithmetic on two sets of vector registers. */
 const SAME = 1e-4;
@@ -14,37 +14,38 @@ const SAME = 1e-4;
 const DECODER_TOLERANCE = 2e-3;
 const CLIPS = 12;
 const FIRST = 12_000_000_000;
-const screenshots = process.env.SGCR_SCREENSHOTS;
+const name = (at) => `world_${FIRST + at}.webm`;
+
+/** Captions as MSVD has them, by Python's `pickle.dumps({"world_12000000003": [["a", "dog", "runs"], …], …}, 2)`: 2, 1 and 3. */
+const PICKLED = [
+  "gAJ9cQAoWBEAAAB3b3JsZF8xMjAwMDAwMDAwM3EBXXECKF1xAyhYAQAAAGFxBFgDAAAAZG9ncQVYBAAAAHJ1bnNxBmVdcQcoWAMAAAB0aGVxCF",
+  "gFAAAAY2F0J3NxCVgDAAAAYm94cQplZVgRAAAAd29ybGRfMTIwMDAwMDAwMDFxC11xDF1xDShoBFgDAAAAcmVkcQ5YAwAAAGZveHEPZWFYEQAA",
+  "AHdvcmxkXzEyMDAwMDAwMDAwcRBdcREoXXESWAMAAABvbmVxE2FdcRQoWAMAAAB0d29xFVgFAAAAYmlyZHNxFmVdcRcoaARYBQAAAHJvYm90cR",
+  "hlZXUu",
+].join("");
+
 let folder;
 let server;
 let browser;
 let rows;
-
-const name = (at) => `world_${FIRST + at}.webm`;
-
-before(async () => {
-  folder = mkdtempSync(join(tmpdir(), "sgcr-e2e-"));
-  const videos = join(folder, "videos");
-  sgcr("world", "write", "--split", "test", "--count", String(CLIPS), "--output", videos);
-  rows = Array.from({ length: CLIPS }, (_, at) => {
-    const { near_misses: misses } = JSON.parse(readFileSync(join(videos, name(at).replace(".webm", ".captions.json")), "utf8"));
-    return misses.map(({ positive, negative, kind }) => ({ video: name(at), positive, negative, kind }));
-  }).flat();
-  rows.push({ video: "broken.webm", positive: "a", negative: "b", kind: "coref" });
-  rows.push({ video: "none.mp4", positive: "a", negative: "b", kind: "coref" });
-  writeFileSync(join(videos, "broken.webm"), "no video ".repeat(1000));
-  writeFileSync(join(folder, "pairs.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
-  const data = rows.slice(0, -2).filter(({ video }, at, all) => all.findIndex((row) => row.video === video) === at);
-  writeFileSync(join(folder, "ret.json"), JSON.stringify(data.map(({ video, positive }) => ({ video, caption: positive }))));
-  server = await serve({ [SUB_PATH]: path("www", "dist"), "/files/": folder, "/e2e/": path("tests", "e2e"), "/fixtures/": fixtures });
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  if (folder) rmSync(folder, { recursive: true, force: true });
-});
+setStage(
+  (stage) => ({ folder, server, browser } = stage),
+  (folder) => {
+    const videos = join(folder, "videos");
+    sgcr("world", "write", "--split", "test", "--count", String(CLIPS), "--output", videos);
+    rows = Array.from({ length: CLIPS }, (_, at) => {
+      const { near_misses: misses } = JSON.parse(readFileSync(join(videos, name(at).replace(".webm", ".captions.json")), "utf8"));
+      return misses.map(({ positive, negative, kind }) => ({ video: name(at), positive, negative, kind }));
+    }).flat();
+    rows.push({ video: "broken.webm", positive: "a", negative: "b", kind: "coref" });
+    rows.push({ video: "none.mp4", positive: "a", negative: "b", kind: "coref" });
+    writeFileSync(join(videos, "broken.webm"), "no video ".repeat(1000));
+    writeFileSync(join(folder, "pairs.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const data = rows.slice(0, -2).filter(({ video }, at, all) => all.findIndex((row) => row.video === video) === at);
+    writeFileSync(join(folder, "ret.json"), JSON.stringify(data.map(({ video, positive }) => ({ video, caption: positive }))));
+    return { "/files/": folder, "/e2e/": path("tests", "e2e"), "/fixtures/": fixtures };
+  },
+);
 
 /** A page with the shipped model's engine under `window.engine`, and what tests do with it. */
 async function enginePage() {
@@ -241,6 +242,80 @@ test("retrieval and classes come with the native program's numbers and files", a
   await context.close();
 });
 
+test("MSVD's pickled captions are read as the native program reads them, and never executed", async () => {
+  writeFileSync(join(folder, "raw-captions.pkl"), Buffer.from(PICKLED, "base64"));
+  // Videos of a list are the set, in its order.
+  writeFileSync(join(folder, "test_list.txt"), "world_12000000003\nworld_12000000000\n");
+  const data = ["--data", join(folder, "raw-captions.pkl"), join(folder, "test_list.txt")];
+  const expected = native("msvd", ...data, "--videos", join(folder, "videos"));
+  const { context, page } = await enginePage();
+  const got = await page.evaluate(async (urls) => {
+    const run = async (data) => window.collect(window.engine.evaluate({ task: "msvd", data, videos: await window.files(urls) }));
+    const done = (await run(await window.files(["/files/raw-captions.pkl", "/files/test_list.txt"]))).at(-1);
+    const hostile = new Blob(["\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R."].map((text) => Uint8Array.from(text, (c) => c.charCodeAt(0))));
+    const refused = await run({ "x.pkl": hostile }).catch(({ code, message }) => [code, message]);
+    return { done, refused };
+  }, [name(0), name(3)].map((file) => `/files/videos/${file}`));
+  const ids = (lines) => lines.map(({ id, video, text, frame }) => ({ id, video, text, frame }));
+  assert.deepEqual(ids(parsed(got.done.samples)), ids(expected.samples));
+  const document = JSON.parse(got.done.document);
+  assert.deepEqual(document.config.data, expected.document.config.data);
+  assert.equal(document["n-samples"].msvd.effective, 5);
+  assert.deepEqual(document["n-samples"], expected.document["n-samples"]);
+  assert.equal(got.refused[0], "unsafe-pickle");
+  assert.match(got.refused[1], /os\.system/);
+  await context.close();
+});
+
+test("videos are read and decoded ahead of the one that is embedded, two at most, and a pause ends that", async () => {
+  const { context, page } = await openPage(browser, `${server.url}/e2e/blank.html`);
+  const got = await page.evaluate(
+    async ({ library, model, names }) => {
+      const { createEngine } = await import(library);
+      // In the page's own thread, where it can be watched.
+      const engine = await createEngine({ model, device: "cpu", worker: false });
+      let decoders = 0;
+      const configure = VideoDecoder.prototype.configure;
+      VideoDecoder.prototype.configure = function (...args) {
+        decoders++;
+        return configure.apply(this, args);
+      };
+      const asked = new Set();
+      const videos = {};
+      for (const name of names) {
+        const file = new File([await (await fetch(`/files/videos/${name}`)).blob()], name);
+        videos[name] = { getFile: async () => (asked.add(name), file) };
+      }
+      const data = { "ret.json": await (await fetch("/files/ret.json")).blob() };
+      const run = engine.evaluate({ task: "msrvtt", data, videos });
+      const counts = [];
+      const pause = {};
+      for await (const event of run) {
+        if (event.type === "video") counts.push({ done: event.done, asked: asked.size, kept: event.kept });
+        if (event.type === "video" && event.done === 4) run.pause();
+        if (event.type !== "paused") continue;
+        // What is called off ends at its next frame.
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        const before = decoders;
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        pause.decoders = decoders - before;
+        run.resume();
+      }
+      engine.dispose();
+      return { counts, pause, decoders };
+    },
+    { library: `${SUB_PATH}sgcr/dist/index.js`, model: `${SUB_PATH}model/`, names: Array.from({ length: CLIPS }, (_, at) => name(at)) },
+  );
+  assert.deepEqual(got.counts.map(({ done, kept }) => [done, kept]), Array.from({ length: CLIPS }, (_, at) => [at + 1, false]));
+  for (const { done, asked } of got.counts) {
+    assert.ok(asked >= Math.min(done + 1, CLIPS), `the next one was begun while video ${done} was embedded`);
+    assert.ok(asked <= Math.min(done + 2, CLIPS), `${asked} were begun when ${done} were done`);
+  }
+  assert.deepEqual(got.pause, { decoders: 0 }, "a paused run decodes nothing");
+  assert.ok(got.decoders >= CLIPS);
+  await context.close();
+});
+
 test("images are clips of one frame, as SugarCrepe has them", async () => {
   const videos = join(folder, "images");
   mkdirSync(videos);
@@ -260,10 +335,6 @@ test("images are clips of one frame, as SugarCrepe has them", async () => {
   assert.deepEqual(timeless(JSON.parse(done.document)), timeless(expected.document));
   await context.close();
 });
-
-async function shot(page, file) {
-  if (screenshots) await page.screenshot({ path: join(screenshots, `${file}.png`), fullPage: true });
-}
 
 const status = (page, text) => page.locator("#evaluate-status", { hasText: text }).waitFor({ timeout: 4 * MINUTE });
 
@@ -343,6 +414,53 @@ test("the view: files of one's own, paused and given up, by keyboard; failures a
   await page.locator("#evaluate-start").click();
   await page.locator(".card.error code", { hasText: "invalid-row" }).waitFor({ timeout: MINUTE });
   await status(page, "Failed");
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test("the view: a folder that is opened is listed by name, and its files are read where they lie", async () => {
+  const { context, page, problems } = await openView(browser, server, "evaluate");
+  await page.locator("#task").selectOption("pairs");
+  assert.ok(await page.locator("#video-open").isVisible(), "this browser can open folders");
+  // The browser's dialog is out of a page's reach: in its place stands a folder of the origin's own, with the same handles.
+  await page.evaluate(async (names) => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("clips", { create: true });
+    const within = await folder.getDirectoryHandle("within", { create: true });
+    for (const name of names) {
+      const file = await (await within.getFileHandle(name, { create: true })).createWritable();
+      await file.write(await (await fetch(`/files/videos/${name}`)).blob());
+      await file.close();
+    }
+    window.opened = 0;
+    const open = FileSystemFileHandle.prototype.getFile;
+    FileSystemFileHandle.prototype.getFile = function () {
+      window.opened++;
+      return open.call(this);
+    };
+    window.showDirectoryPicker = async () => folder;
+  }, Array.from({ length: CLIPS }, (_, at) => name(at)));
+  await page.locator("#data-files").setInputFiles(join(folder, "pairs.jsonl"));
+  await page.locator("#video-open").click();
+  await page.locator("#videos-told", { hasText: `${CLIPS} files in “clips”.` }).waitFor();
+  assert.equal(await page.evaluate(() => window.opened), 0, "nothing is read to list it");
+  await page.locator("#evaluate-start").click();
+  await status(page, `Done: ${CLIPS} of ${CLIPS + 2} videos`);
+  assert.deepEqual(await page.locator("#missing-list tbody th").allTextContents(), ["broken.webm", "none.mp4"]);
+  const show = page.locator("#hardest button").first();
+  const hard = (await show.getAttribute("aria-label")).replace("Show ", "");
+  await show.click();
+  await page.locator("#clip-name", { hasText: hard }).waitFor();
+  assert.equal(await page.evaluate(() => window.opened), 1);
+  assert.deepEqual(await accessibilityFaults(page), []);
+  // To choose no folder is no error, and what was chosen stays.
+  await page.evaluate(() => (window.showDirectoryPicker = () => Promise.reject(new DOMException("no", "AbortError"))));
+  await page.locator("#video-open").click();
+  assert.match(await page.locator("#videos-told").textContent(), /files in “clips”/);
+  assert.equal(await page.locator(".card.error").count(), 0);
+  await page.addInitScript(() => delete window.showDirectoryPicker);
+  await page.reload();
+  await page.locator("#task").selectOption("pairs");
+  assert.ok(await page.locator("#video-open").isHidden(), "a browser that cannot open folders has the plain input");
   assert.deepEqual(problems, []);
   await context.close();
 });

@@ -1,19 +1,15 @@
 // Clips found by text in the page: the native program's windows and cosines, films cut into scenes; the view.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { SUB_PATH, accessibilityFaults, fixtures, launch, openPage, path, serve, sgcr } from "./harness.mjs";
-import { MINUTE, PHONE, openView } from "./page_parts.mjs";
+import { test } from "node:test";
+import { SUB_PATH, accessibilityFaults, fixtures, openPage, path, sgcr } from "./harness.mjs";
+import { MINUTE, PHONE, openView, shot } from "./page_parts.mjs";
+import { setStage } from "./stage.mjs";
 
 /** The same clip decoded by ffmpeg and by WebCodecs. */
 const DECODER_TOLERANCE = 2e-3;
-const screenshots = process.env.SGCR_SCREENSHOTS;
-let folder;
-let server;
-let browser;
 
 const video = (name) => join(fixtures, "videos", name);
 
@@ -26,23 +22,21 @@ function writeFilm(output) {
   execFileSync("ffmpeg", ["-v", "error", "-nostdin", "-y", ...inputs, "-filter_complex", filter, "-map", "[out]", ...codec, output]);
 }
 
-before(async () => {
-  folder = mkdtempSync(join(tmpdir(), "sgcr-e2e-"));
-  const videos = join(folder, "videos");
-  mkdirSync(join(videos, "more"), { recursive: true });
-  writeFilm(join(videos, "film.webm"));
-  copyFileSync(video("pig.webm"), join(videos, "more", "pig.webm"));
-  writeFileSync(join(videos, "broken.mp4"), "no video ".repeat(1000));
-  writeFileSync(join(videos, "notes.txt"), "no video either");
-  server = await serve({ [SUB_PATH]: path("www", "dist"), "/files/": folder, "/e2e/": path("tests", "e2e") });
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  if (folder) rmSync(folder, { recursive: true, force: true });
-});
+let folder;
+let server;
+let browser;
+setStage(
+  (stage) => ({ folder, server, browser } = stage),
+  (folder) => {
+    const videos = join(folder, "videos");
+    mkdirSync(join(videos, "more"), { recursive: true });
+    writeFilm(join(videos, "film.webm"));
+    copyFileSync(video("pig.webm"), join(videos, "more", "pig.webm"));
+    writeFileSync(join(videos, "broken.mp4"), "no video ".repeat(1000));
+    writeFileSync(join(videos, "notes.txt"), "no video either");
+    return { "/files/": folder, "/e2e/": path("tests", "e2e") };
+  },
+);
 
 test("the page finds the clips that the native program finds", async () => {
   const texts = ["a red dog chases a cat", "a robot carries a box"];
@@ -59,6 +53,12 @@ test("the page finds the clips that the native program finds", async () => {
         const blob = await (await fetch(`/files/videos/${path}`)).blob();
         videos[path] = new File([blob], path, { lastModified: 1 });
       }
+      // One by its handle, as a folder that was opened has them.
+      const handle = await (await navigator.storage.getDirectory()).getFileHandle("pig.webm", { create: true });
+      const writing = await handle.createWritable();
+      await writing.write(videos["more/pig.webm"]);
+      await writing.close();
+      videos["more/pig.webm"] = handle;
       const collect = async (run) => {
         const events = [];
         for await (const event of run) events.push(event);
@@ -137,7 +137,7 @@ for (const [title, options] of [["wide", {}], ["on a phone, dark", { ...PHONE, c
     await page.waitForFunction((begin) => Math.abs(document.querySelector("#video-player").currentTime - begin) < 0.1, begin);
     assert.deepEqual(await accessibilityFaults(page), []);
     assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, "no sideways scrolling");
-    if (screenshots) await page.screenshot({ path: join(screenshots, `search-${title.split(",")[0]}.png`), fullPage: true });
+    await shot(page, `search-${title.split(",")[0]}`);
     assert.deepEqual(problems, []);
     await context.close();
   });

@@ -1,41 +1,49 @@
 /** A panel for a run over videos: how far it is, Pause, Abort. The run goes on while other views are shown. */
 
-import { element } from "./dom.js";
+import type { VideosDone, VideosPauseEvent, VideosRun } from "sgcr";
+import { element, make } from "./dom.js";
 import { clearErrors, showError, showNotice, toError } from "./messages.js";
 
-/** A run of the library's that can wait. */
-interface Pausable<T> extends AsyncIterable<T> {
-  pause(): void;
-  resume(): void;
-}
+const PAUSE = "Pause";
 
 /** How a run ended. */
 export type Ending = "done" | "aborted" | "failed" | "replaced";
 
-/** The panel whose elements' ids begin with a prefix: `PREFIX-run`, `-status`, `-label`, `-progress`, `-pause`, `-abort`. */
-export class VideosRun {
+/** The panel `PREFIX-run`, whose elements are made here: `PREFIX-status`, `-label`, `-progress`, `-pause`, `-abort`. */
+export class RunPanel {
   readonly #prefix: string;
   readonly #link: string;
-  #running: { run: Pausable<unknown>; controller: AbortController; paused: boolean } | null = null;
+  readonly #panel: HTMLDivElement;
+  readonly #heading: HTMLHeadingElement;
+  readonly #status = make("p", { class: "quiet", role: "status" });
+  readonly #label: HTMLLabelElement;
+  readonly #bar = make("progress", { class: "run-bar", max: "1", value: "0" });
+  readonly #pause = make("button", { type: "button" }, PAUSE);
+  readonly #abort = make("button", { type: "button" }, "Abort");
+  #running: { run: VideosRun<unknown>; controller: AbortController; paused: boolean } | null = null;
 
-  /** `link` is the text of the view's link, which tells how far a run is wherever one looks. */
-  constructor(prefix: string, link: string) {
+  /** `link` is the text of the view's link, which tells how far a run is wherever one looks; `title` heads the panel. */
+  constructor(prefix: string, link: string, title: string) {
     this.#prefix = prefix;
     this.#link = link;
-    const pause = this.#button("pause");
-    pause.addEventListener("click", () => {
-      const running = this.#running;
-      if (!running) return;
-      running.paused = !running.paused;
-      if (running.paused) running.run.pause();
-      else running.run.resume();
-      pause.textContent = running.paused ? "Go on" : "Pause";
-    });
-    this.#button("abort").addEventListener("click", () => this.#running?.controller.abort());
+    this.#panel = element(`${prefix}-run`, HTMLDivElement);
+    this.#heading = make("h2", { id: `${prefix}-run-title`, tabindex: "-1" }, title);
+    this.#label = make("label", { for: `${prefix}-progress` });
+    const named = { status: this.#status, label: this.#label, progress: this.#bar, pause: this.#pause, abort: this.#abort };
+    for (const [name, part] of Object.entries(named)) part.id = `${prefix}-${name}`;
+    const head = make("div", { class: "panel-head" }, this.#heading, this.#status);
+    this.#panel.prepend(head, this.#label, this.#bar, make("div", { class: "row actions" }, this.#pause, this.#abort));
+    this.#pause.addEventListener("click", () => this.#pauseOrGoOn());
+    this.#abort.addEventListener("click", () => this.#running?.controller.abort());
   }
 
-  #button(name: string): HTMLButtonElement {
-    return element(`${this.#prefix}-${name}`, HTMLButtonElement);
+  #pauseOrGoOn(): void {
+    const running = this.#running;
+    if (!running) return;
+    running.paused = !running.paused;
+    if (running.paused) running.run.pause();
+    else running.run.resume();
+    this.#pause.textContent = running.paused ? "Go on" : PAUSE;
   }
 
   /** Whether a run goes on now. */
@@ -43,15 +51,30 @@ export class VideosRun {
     return this.#running !== null;
   }
 
+  /** Puts the focus on the panel's heading. */
+  focus(): void {
+    this.#heading.focus();
+  }
+
   /** Says what is going on. */
   status(text: string): void {
-    element(`${this.#prefix}-status`, HTMLParagraphElement).textContent = text;
+    this.#status.textContent = text;
+  }
+
+  /** Says that the run waits or goes on. */
+  waits({ type, done }: VideosPauseEvent): void {
+    this.status(type === "paused" ? `Paused after ${done} videos.` : "Goes on.");
+  }
+
+  /** Shows how many videos are done. */
+  videos({ done, total }: VideosDone): void {
+    this.progress(done / total, `Videos: ${done} of ${total}`);
   }
 
   /** Shows how far the run is, 0 to 1, and what the bar counts. */
   progress(fraction: number, label: string): void {
-    element(`${this.#prefix}-progress`, HTMLProgressElement).value = fraction;
-    element(`${this.#prefix}-label`, HTMLLabelElement).textContent = label;
+    this.#bar.value = fraction;
+    this.#label.textContent = label;
     this.#tellLink(` (${Math.floor(fraction * 100)} %)`);
   }
 
@@ -61,7 +84,7 @@ export class VideosRun {
   }
 
   /** Follows a run to its end; errors are told on the page. */
-  async follow<T>(begin: (signal: AbortSignal) => Pausable<T>, take: (event: T) => void): Promise<Ending> {
+  async follow<T>(begin: (signal: AbortSignal) => VideosRun<T>, take: (event: T) => void): Promise<Ending> {
     const controller = new AbortController();
     clearErrors();
     this.#show(true);
@@ -83,15 +106,12 @@ export class VideosRun {
   }
 
   #show(isRunning: boolean): void {
-    element(`${this.#prefix}-run`, HTMLDivElement).hidden = false;
-    const bar = element(`${this.#prefix}-progress`, HTMLProgressElement);
-    bar.hidden = !isRunning;
+    this.#panel.hidden = false;
+    for (const part of [this.#label, this.#bar, this.#pause, this.#abort]) part.hidden = !isRunning;
     // Without a value it moves to and fro: nobody knows yet.
-    bar.removeAttribute("value");
-    element(`${this.#prefix}-label`, HTMLLabelElement).hidden = !isRunning;
-    element(`${this.#prefix}-label`, HTMLLabelElement).textContent = "Reading the files";
-    for (const name of ["pause", "abort"]) this.#button(name).hidden = !isRunning;
-    this.#button("pause").textContent = "Pause";
+    this.#bar.removeAttribute("value");
+    this.#label.textContent = "Reading the files";
+    this.#pause.textContent = PAUSE;
     this.#tellLink("");
   }
 }

@@ -78,7 +78,7 @@ impl PulledVideo {
         Ok(wanted)
     }
 
-    /// Takes the next wanted frame, `[height, width, 3]`; gives the number of windows that are ready to be embedded.
+    /// Takes the next wanted frame, `[height, width, 3]`; gives the number of windows that it makes ready to be embedded.
     ///
     /// # Errors
     /// [`Error::InvalidInput`] for a frame of another size, or one that nobody wanted.
@@ -91,8 +91,9 @@ impl PulledVideo {
         let (Some(number), Some(gathering)) = (self.coming.pop_front(), &mut self.gathering) else {
             return Err(wrong("no window wants it".to_owned()));
         };
+        let before = self.ready.len();
         self.ready.extend(gathering.take(number, frame));
-        Ok(self.ready.len())
+        Ok(self.ready.len() - before)
     }
 
     /// The next window that is ready, with its number: `[frames, side, side, 3]`.

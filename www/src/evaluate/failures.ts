@@ -1,8 +1,10 @@
 /** Videos that could not be used, and the samples that went most wrong. */
 
 import type { HardSample, MissingVideo } from "sgcr";
+import type { Chosen } from "../chosen.js";
 import { drawSeed, takeFile } from "../clip_panel.js";
 import { element, make } from "../dom.js";
+import { attempt } from "../work.js";
 
 /** Names of generated clips. */
 const WORLD = /^world_(\d+)$/;
@@ -32,17 +34,17 @@ export function showMissing(video: MissingVideo): void {
   element("missing-list", HTMLDivElement).replaceChildren(table);
 }
 
-/** Shows wrong answers; `find` gives a video's file. */
-export function showHardest(samples: readonly HardSample[], find: (video: string) => File | undefined): void {
+/** Shows wrong answers; `find` opens a video's file. */
+export function showHardest(samples: readonly HardSample[], find: Chosen["find"]): void {
   element("hardest-panel", HTMLDivElement).hidden = samples.length === 0;
   const items = samples.map(({ video, kind, told }) => {
     const show = make("button", { type: "button", "aria-label": `Show ${video}` }, "Show");
-    show.addEventListener("click", () => {
-      const seed = WORLD.exec(video)?.[1];
+    const [seed, open] = [WORLD.exec(video)?.[1], find(video)];
+    show.addEventListener("click", async () => {
       if (seed) void drawSeed(Number(seed));
-      else takeFile(find(video));
+      else takeFile((open && (await attempt(open))) ?? undefined);
     });
-    show.disabled = !WORLD.test(video) && !find(video);
+    show.disabled = !seed && !open;
     const about = make("p", { class: "quiet" }, `${kind} · ${video}`);
     return make("li", {}, make("div", {}, ...told.map((line) => make("p", {}, line)), about), show);
   });

@@ -4,7 +4,7 @@ import type { EvaluateEvent, EvaluateOptions, EvaluateTask } from "sgcr";
 import { engine, model, weights } from "../app.js";
 import { Chosen } from "../chosen.js";
 import { element, make } from "../dom.js";
-import { VideosRun, tellKeeping, tellRecovered, timeInWords } from "../videos_run.js";
+import { RunPanel, tellKeeping, tellRecovered, timeInWords } from "../videos_run.js";
 import type { View } from "../views.js";
 import { work } from "../work.js";
 import html from "./evaluate.html";
@@ -24,7 +24,7 @@ export const evaluateView: View = {
 };
 
 interface Parts {
-  readonly run: VideosRun;
+  readonly run: RunPanel;
   readonly data: Chosen;
   readonly videos: Chosen;
 }
@@ -37,9 +37,9 @@ const titleOf = (name: EvaluateTask): string => TASKS.find((one) => one.name ===
 function mount(): void {
   const select = element("task", HTMLSelectElement);
   select.append(...TASKS.map(({ name, title }) => make("option", { value: name }, title)));
-  const run = new VideosRun("evaluate", evaluateView.link);
-  const data = new Chosen(["data-files"], "data-told");
-  const videos = new Chosen(["video-folder", "video-files"], "videos-told");
+  const run = new RunPanel("evaluate", evaluateView.link, "Run");
+  const data = new Chosen({ inputs: ["data-files"], told: "data-told" });
+  const videos = new Chosen({ inputs: ["video-folder", "video-files"], told: "videos-told", opener: "video-open" });
   parts = { run, data, videos };
   for (const chosen of [data, videos]) chosen.files.onChange(allowStart);
   const form = element("evaluate-form", HTMLFormElement);
@@ -57,8 +57,8 @@ function lacks(): string {
   if (!parts || !engine.value) return "The model is still loading.";
   if (parts.run.isRunning) return "A run goes on.";
   if (task() === "world") return "";
-  if (parts.data.files.value.length === 0) return "Choose the annotations first.";
-  return parts.videos.files.value.length === 0 ? "Choose the videos first." : "";
+  if (parts.data.isEmpty) return "Choose the annotations first.";
+  return parts.videos.isEmpty ? "Choose the videos first." : "";
 }
 
 function allowStart(): void {
@@ -95,7 +95,7 @@ async function start(): Promise<void> {
     (event) => taker.take(event),
   );
   allowStart();
-  element("evaluate-run-title", HTMLHeadingElement).focus();
+  run.focus();
   const ending = await ended;
   if (ending !== "done") run.status(ENDINGS[ending]);
   allowStart();
@@ -120,9 +120,9 @@ class Taker {
   #videos = 0;
 
   constructor(
-    readonly run: VideosRun,
+    readonly run: RunPanel,
     readonly about: string,
-    readonly find: (video: string) => File | undefined,
+    readonly find: Chosen["find"],
   ) {}
 
   take(event: EvaluateEvent): void {
@@ -137,21 +137,19 @@ class Taker {
         run.progress(0, `Captions: ${event.done} of ${event.total}`);
         break;
       case "video":
-        run.progress(event.done / event.total, `Videos: ${event.done} of ${event.total}`);
+        run.videos(event);
         if (event.secondsLeft !== null) run.status(`About ${timeInWords(event.secondsLeft)} left.`);
         break;
       case "missing":
-        run.progress(event.done / event.total, `Videos: ${event.done} of ${event.total}`);
+        run.videos(event);
         showMissing(event);
         break;
       case "table":
         showTable(event, `So far · ${this.about}`);
         break;
       case "paused":
-        run.status(`Paused after ${event.done} videos.`);
-        break;
       case "resumed":
-        run.status("Goes on.");
+        run.waits(event);
         break;
       case "recovered":
         clearFailures();

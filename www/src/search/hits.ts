@@ -1,10 +1,12 @@
 /** Clips that were found, as buttons that show them. */
 
 import type { SearchHit } from "sgcr";
+import type { Chosen } from "../chosen.js";
 import { takeFile } from "../clip_panel.js";
 import { element, make } from "../dom.js";
 import { cosine } from "../format.js";
 import { seek } from "../player.js";
+import { attempt } from "../work.js";
 
 /** Seconds as a clock has them. */
 export function clock(seconds: number): string {
@@ -14,12 +16,12 @@ export function clock(seconds: number): string {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** Lists hits; `find` gives a video's file. */
-export function showHits(hits: readonly SearchHit[], find: (video: string) => File | undefined): void {
+/** Lists hits; `find` opens a video's file. */
+export function showHits(hits: readonly SearchHit[], find: Chosen["find"]): void {
   element("hits", HTMLOListElement).replaceChildren(...hits.map((hit) => item(hit, find(hit.video))));
 }
 
-function item({ video, frames, seconds, cosine: fit }: SearchHit, file: File | undefined): HTMLLIElement {
+function item({ video, frames, seconds, cosine: fit }: SearchHit, open: ReturnType<Chosen["find"]>): HTMLLIElement {
   const when = seconds ? `${clock(seconds[0])} to ${clock(seconds[1])}` : `frames ${frames.start} to ${frames.end - 1}`;
   const show = make(
     "button",
@@ -27,8 +29,10 @@ function item({ video, frames, seconds, cosine: fit }: SearchHit, file: File | u
     make("span", { class: "where" }, video),
     make("span", { class: "quiet" }, `${when} · ${cosine(fit)}`),
   );
-  show.disabled = !file;
-  show.addEventListener("click", () => {
+  show.disabled = !open;
+  show.addEventListener("click", async () => {
+    const file = open && (await attempt(open));
+    if (!file) return;
     takeFile(file);
     if (seconds) seek({ seconds: seconds[0], frame: null });
   });

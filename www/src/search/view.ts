@@ -4,7 +4,7 @@ import type { IndexEvent, LibraryInfo, SkippedVideo } from "sgcr";
 import { engine } from "../app.js";
 import { Chosen } from "../chosen.js";
 import { element, make } from "../dom.js";
-import { VideosRun, tellKeeping, tellRecovered } from "../videos_run.js";
+import { RunPanel, tellKeeping, tellRecovered } from "../videos_run.js";
 import type { View } from "../views.js";
 import { work } from "../work.js";
 import { showHits } from "./hits.js";
@@ -22,7 +22,7 @@ export const searchView: View = {
 };
 
 interface Parts {
-  readonly run: VideosRun;
+  readonly run: RunPanel;
   readonly videos: Chosen;
 }
 
@@ -33,8 +33,8 @@ let parts: Parts | null = null;
 let skipped: SkippedVideo[] = [];
 
 function mount(): void {
-  const run = new VideosRun("search", searchView.link);
-  const videos = new Chosen(["library-folder", "library-files"], "library-told");
+  const run = new RunPanel("search", searchView.link, "Reading the videos");
+  const videos = new Chosen({ inputs: ["library-folder", "library-files"], told: "library-told", opener: "library-open" });
   parts = { run, videos };
   videos.files.onChange(allowStart);
   element("index-form", HTMLFormElement).addEventListener("submit", (event) => {
@@ -53,7 +53,7 @@ function mount(): void {
 function lacks(): string {
   if (!parts || !engine.value) return "The model is still loading.";
   if (parts.run.isRunning) return "Videos are being read.";
-  return parts.videos.files.value.length === 0 ? "Choose videos first." : "";
+  return parts.videos.isEmpty ? "Choose videos first." : "";
 }
 
 function allowStart(): void {
@@ -73,7 +73,7 @@ async function index(): Promise<void> {
   element("find-panel", HTMLDivElement).hidden = true;
   const ended = run.follow((signal) => using.index(files, { ...options, signal }), take);
   allowStart();
-  element("search-run-title", HTMLHeadingElement).focus();
+  run.focus();
   const ending = await ended;
   if (ending === "aborted") run.status("Aborted. What was embedded is kept; the videos before can be searched.");
   else if (ending !== "done") run.status(ending === "failed" ? "Failed." : "Ended: another model was loaded.");
@@ -94,20 +94,18 @@ function take(event: IndexEvent): void {
       break;
     }
     case "video":
-      run.progress(event.done / event.total, `Videos: ${event.done} of ${event.total}`);
+      run.videos(event);
       // What is there can be searched while the others come.
       element("find-panel", HTMLDivElement).hidden = false;
       break;
     case "skipped":
-      run.progress(event.done / event.total, `Videos: ${event.done} of ${event.total}`);
+      run.videos(event);
       skipped.push(event);
       showSkipped();
       break;
     case "paused":
-      run.status(`Paused after ${event.done} videos.`);
-      break;
     case "resumed":
-      run.status("Goes on.");
+      run.waits(event);
       break;
     case "recovered":
       skipped = [];
