@@ -62,12 +62,11 @@ mod internvideo2;
 mod lora;
 mod model;
 mod preprocess;
+mod scene_tokens;
 
 pub use dtype::Dtype;
 pub use internvideo2::Internvideo2Config;
-pub use lora::{LoraConfig, LoraTowers};
-pub use model::{
-    Activation, CaptionCleaning, ModelConfig, ModelType, SceneTokensConfig, SceneTokensVariant, TextConfig,
-    VisionConfig,
-};
+pub use lora::{ALL_LINEAR, LoraConfig, LoraTowers};
+pub use model::{Activation, CaptionCleaning, ModelConfig, ModelType, TextConfig, VisionConfig};
 pub use preprocess::{PreprocessConfig, ResizeRule, SamplingRule};
+pub use scene_tokens::{SceneTokensConfig, SceneTokensVariant, VideoPooling};

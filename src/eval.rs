@@ -48,7 +48,8 @@ pub use judge::{Judged, PairTally, TieRule};
 pub use paired::{Paired, exact_mcnemar};
 pub use pairwise::{KindTable, WorldEvaluation};
 pub use retrieval::{
-    Pairing, Rank, RankSummary, RetrievalDirection, RetrievalMetrics, RetrievalRanks, embedding_retrieval, retrieval,
+    Pairing, Rank, RankSummary, Rescored, RetrievalDirection, RetrievalMetrics, RetrievalRanks, embedding_retrieval,
+    rescored_retrieval, retrieval,
 };
 pub use roc::roc_auc;
 pub use scene_labels::SceneLabels;

@@ -21,7 +21,7 @@ use scene_tokens::SceneTokens;
 use viclip::Viclip;
 
 pub use crate::nn::unit;
-pub use adapters::{AdaptableLinear, Tower, is_adapter_key, is_scene_key, is_temperature_key};
+pub use adapters::{AdaptableLinear, Tower, is_adapter_key, is_matching_key, is_scene_key, is_temperature_key};
 pub use staged::{StagedVideo, TokenLayout};
 pub use text_tower::{TextTower, causal_mask};
 
@@ -51,6 +51,8 @@ pub struct VideoOptions {
     /// Training mask (models.md 1.3, step 4): only these patch tokens of each video enter the encoder. `[batch, kept]`,
     /// index = frame * patches + patch. SG tokens are made from all patches. Not for CLIP.
     pub keep: Option<Tensor<2, Int>>,
+    /// Also return the last block's output, which [`VideoTextModel::match_captions`] takes. CLIP returns none.
+    pub tokens: bool,
 }
 
 /// Result of [`VideoTextModel::encode_video`].
@@ -65,6 +67,8 @@ pub struct VideoEncoding {
     /// On request: attention of CLS to every token, `[batch, layers, heads, tokens]`, tokens in the order CLS, SG
     /// or proxy tokens (SG: frame by frame), patches (frame by frame). CLIP: `batch` counts frames.
     pub cls_rows: Option<Tensor<4>>,
+    /// On request: the last block's output, `[batch, tokens, width]`.
+    pub tokens: Option<Tensor<3>>,
 }
 
 /// How much of CLS's attention (mean over heads) goes to which tokens, `[batch, layers]` each; the three add up to 1
@@ -211,6 +215,32 @@ impl VideoTextModel {
             Self::Viclip(model) => model.text_encoder.tower().encode(ids),
             Self::Clip(model) => model.text_tower().encode(ids),
             Self::Internvideo2(model) => model.encode_text(ids),
+        }
+    }
+
+    /// Whether it has what [`VideoTextModel::match_captions`] needs.
+    #[must_use]
+    pub const fn can_match(&self) -> bool {
+        matches!(self, Self::Internvideo2(Internvideo2 { itm_head: Some(_), .. }))
+    }
+
+    /// Refuses a model without it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`].
+    pub fn check_matching(&self) -> Result<()> {
+        if self.can_match() { Ok(()) } else { Err(internvideo2::no_matching()) }
+    }
+
+    /// How well captions match a video, by looking at both together: `video` `[1, tokens, width]` are its tokens
+    /// ([`VideoOptions::tokens`], SG tokens included), `ids` `[captions, positions]`; `[captions, 1]`, more is better.
+    ///
+    /// # Errors
+    /// Those of [`Internvideo2::match_captions`]; [`Error::InvalidInput`] for every other model.
+    pub fn match_captions(&self, video: &Tensor<3>, ids: Tensor<2, Int>) -> Result<Tensor<2>> {
+        match self {
+            Self::Internvideo2(model) => model.match_captions(video, ids),
+            Self::Viclip(_) | Self::Clip(_) => Err(internvideo2::no_matching()),
         }
     }
 

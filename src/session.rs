@@ -10,6 +10,7 @@ mod encode;
 mod evaluate;
 mod explain;
 mod fine_tune;
+mod matching;
 mod memory_plan;
 mod mix;
 mod score;
@@ -33,6 +34,7 @@ pub use fine_tune::{
     FineTune, FineTuneOptions, FineTuneSample, FineTuned, GraphPlan, Lesson, Standing, Validation, read_samples,
     write_samples,
 };
+pub use matching::MatchedClip;
 pub use memory_plan::MemoryPlan;
 pub use score::{CaptionScore, Scores};
 pub use self_test::{SELF_TEST_TOLERANCE, self_test};

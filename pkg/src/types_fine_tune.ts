@@ -96,8 +96,11 @@ export interface DrawnEntity {
   readonly box: Box;
 }
 
-/** Which linear maps get adapters: a last part of their path, "attn" for both projections of an attention, or a path. */
-export type LoraTarget = "in_proj" | "out_proj" | "c_fc" | "c_proj" | "attn" | (string & {});
+/**
+ * Which linear maps get adapters. For every model: "attn" for the projections of an attention, "mlp" for the maps of an MLP,
+ * "all-linear" for all of them. Or a last part of a path ("in_proj", "mlp.c_fc"; of InternVideo2 "attn.qkv"), or a path.
+ */
+export type LoraTarget = "all-linear" | "attn" | "mlp" | "in_proj" | "out_proj" | "c_fc" | "c_proj" | (string & {});
 
 /** How a run goes. The defaults are for some dozens of samples. */
 export interface FineTuneOptions {
@@ -115,7 +118,7 @@ export interface FineTuneOptions {
   readonly alpha?: number | undefined;
   /** Share of an adapter's inputs that is zeroed while training; 0. */
   readonly dropout?: number | undefined;
-  /** Which linear maps; all four kinds. */
+  /** Which linear maps; all of the model's attentions and MLPs ("all-linear"). */
   readonly targets?: readonly LoraTarget[] | undefined;
   /** In which encoders; "both". */
   readonly towers?: "vision" | "text" | "both" | undefined;

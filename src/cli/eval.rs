@@ -6,7 +6,7 @@ use super::input::{AdapterArgs, ClipArgs, ModelArgs};
 use super::{CheckFailed, Context, output};
 use crate::data::benchmark::{PairTask, RetrievalTask};
 use crate::eval::report::Report;
-use crate::eval::run::{ModelIdentity, Outcome, Question, Request, Shard, Task, compare, evaluate, merge};
+use crate::eval::run::{ModelIdentity, Outcome, Question, Request, ScoreRule, Shard, Task, compare, evaluate, merge};
 use crate::platform::{block_on, write_beside};
 use crate::session::Session;
 use crate::source::DiskFolder;
@@ -20,6 +20,7 @@ use std::path::PathBuf;
   sgcr eval k400 --data kinetics400_validate.json label_map_k400.txt --videos k400 --output out/k400
   sgcr eval pairs --data mine.csv --videos clips --output out/mine --limit 100
   sgcr eval world --output out/world --limit 200
+  sgcr eval msrvtt --data msrvtt_ret_test1k.json --videos msrvtt --model models/internvideo2-1b --match --output out/msrvtt
   sgcr eval velociti … --shard 1/4 --output out/part1    # then: sgcr eval merge out/part1 out/part2 … --output out/all
   sgcr eval compare out/base out/tuned
   sgcr eval scores llava/*.csv    # VELOCITI's score files of any model: ClassicVLE and StrictVLE
@@ -104,6 +105,13 @@ struct TaskArgs {
     /// Whether captions are cleaned as the published evaluations of ViCLIP do [default: true for ViCLIP, not on the world]
     #[arg(long, value_name = "BOOL")]
     pre_text: Option<bool>,
+    /// Score by matching, where the model has it (InternVideo2): near misses in place of the cosine; of retrieval it re-ranks
+    /// the best candidates by cosine
+    #[arg(long = "match")]
+    matching: bool,
+    /// Candidates of each query that are matched in retrieval
+    #[arg(long, value_name = "N", default_value_t = 128, requires = "matching")]
+    candidates: usize,
     /// Threads that decode ahead
     #[arg(long, default_value_t = 2)]
     decoders: usize,
@@ -206,6 +214,8 @@ fn task(args: &TaskArgs, task: Task, context: &Context) -> anyhow::Result<()> {
         preprocess: args.clip.options().apply(&task.preprocess(session.preprocess(), model_type))?,
         sampling_seed: args.clip.sampling_seed,
         pre_text: args.pre_text.unwrap_or_else(|| task.cleans_captions(model_type)),
+        score: if args.matching { ScoreRule::Matching } else { ScoreRule::Cosine },
+        candidates: args.candidates,
         model: identity(args, &session)?,
     };
     let request = Request {

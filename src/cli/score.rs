@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
   sgcr score --video clip.mp4 --text \"a dog chases a cat\" \"a cat chases a dog\"
   sgcr score --model models/viclip-b16 --device webgpu --video frames/ --captions captions.txt --json
   sgcr score --lora adapters/kitchen --lora adapters/sports=0.5 --video clip.mp4 --text \"a dog runs\" \"a dog sits\"
+  sgcr score --model models/internvideo2-1b --match --video clip.mp4 --text \"a dog runs\" \"a dog sits\"
 
 A video is any file ffmpeg reads, a folder of images, or a .safetensors file with frames_rgb_u8.")]
 pub struct ScoreArgs {
@@ -30,6 +31,9 @@ pub struct ScoreArgs {
     /// Clean captions first as the published evaluations do (lower case, no punctuation)
     #[arg(long)]
     pre_text: bool,
+    /// Also match each caption with the clip, which then says which is best; for InternVideo2
+    #[arg(long = "match")]
+    matching: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -59,6 +63,9 @@ pub fn run(args: &ScoreArgs, context: &Context) -> anyhow::Result<()> {
     let mut session = args.model.open(context)?;
     args.adapters.put_on(&mut session, context)?;
     session.check_captions(&captions)?;
+    if args.matching {
+        session.model().check_matching()?;
+    }
     let mut bars = context.bars();
     let (texts, logit_scale) = block_on(async {
         let texts = session.encode_text(&captions, &mut bars, &context.abort).await?;
@@ -70,9 +77,16 @@ pub fn run(args: &ScoreArgs, context: &Context) -> anyhow::Result<()> {
         let several = clips.len() > 1;
         for (index, mut clip) in clips.into_iter().enumerate() {
             context.abort.check()?;
-            let embed = block_on(session.encode_video(clip.as_mut(), &args.clip.options()))
-                .with_context(|| path.display().to_string())?;
-            let scores = Scores::new(&embed, &texts, &captions, logit_scale)?;
+            let scored = async {
+                if !args.matching {
+                    let embed = session.encode_video(clip.as_mut(), &args.clip.options()).await?;
+                    return Scores::new(&embed, &texts, &captions, logit_scale);
+                }
+                let matched =
+                    session.match_video(clip.as_mut(), &args.clip.options(), &captions, &context.abort).await?;
+                Scores::new(&matched.embed, &texts, &captions, logit_scale)?.with_matching(&matched.scores)
+            };
+            let scores = block_on(scored).with_context(|| path.display().to_string())?;
             let name = path.display().to_string();
             let video = if several { format!("{name}[{index}]") } else { name };
             results.push(ClipScores { video, best: scores.best(), scores });
@@ -103,12 +117,17 @@ fn table(results: &[ClipScores]) -> String {
     let mut text = String::new();
     for result in results {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(["", "caption", "cosine", "softmax", "margin"]);
+        let is_matched = result.scores.captions.iter().any(|score| score.matching.is_some());
+        let columns = ["", "caption", "cosine", "softmax", "margin"].into_iter().chain(is_matched.then_some("match"));
+        table.load_preset(presets::NOTHING).set_header(columns);
         for (i, score) in result.scores.captions.iter().enumerate() {
             let mark = if i == result.best { "✓" } else { "" };
             let margin = score.margin.map_or_else(String::new, |margin| format!("{margin:+.4}"));
             let probability = format!("{:.1} %", 100.0 * score.probability);
-            table.add_row([mark, &score.caption, &format!("{:.4}", score.cosine), &probability, &margin]);
+            let matching = score.matching.map(|matching| format!("{matching:+.4}"));
+            let cosine = format!("{:.4}", score.cosine);
+            let row = [mark.to_owned(), score.caption.clone(), cosine, probability, margin];
+            table.add_row(row.into_iter().chain(matching));
         }
         for column in table.column_iter_mut().skip(2) {
             column.set_cell_alignment(CellAlignment::Right);

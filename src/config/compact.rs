@@ -33,7 +33,7 @@ pub(super) struct CompactConfig {
     per_frame: Option<bool>,
 }
 
-/// What InternVideo2's has beside: `fusion` (text blocks that embed; those from it on match), `clip_embed` (pooled width),
+/// What InternVideo2's has beside: `fusion` (text blocks that embed; those from it to `tl` match), `clip_embed` (pooled width),
 /// `pool_heads`, `mlp_ratio`, `ti` (width inside the text MLPs), `maxpos` (rows of text positions), `max_txt_l` (tokens a
 /// caption).
 #[derive(Deserialize)]
@@ -81,6 +81,7 @@ impl CompactConfig {
             heads: self.th,
         };
         let internvideo2 = own.map(|own| Internvideo2Config {
+            matching_layers: self.tl.saturating_sub(own.fusion),
             vision_hidden: (own.mlp_ratio * self.vw as f64) as usize,
             pooled_width: own.clip_embed,
             pooling_heads: own.pool_heads,

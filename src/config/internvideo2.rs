@@ -21,10 +21,15 @@ pub struct Internvideo2Config {
     pub text_hidden: usize,
     /// Rows of the text encoder's table of positions: captions may be so long.
     pub text_positions: usize,
+    /// Text blocks beyond `text.layers`, which match captions with a video's tokens; 0 (or left out): the model has no
+    /// matching.
+    #[serde(default, skip_serializing_if = "super::model::is_zero")]
+    pub matching_layers: usize,
 }
 
 impl Internvideo2Config {
-    /// In the published model's proportions: MLPs of 48/11 and 4 times the width, pooling to the encoder's own width.
+    /// In the published model's proportions: MLPs of 48/11 and 4 times the width, pooling to the encoder's own width; without
+    /// matching, for which nothing here trains.
     #[must_use]
     pub const fn of(vision: &VisionConfig, text: &TextConfig) -> Self {
         Self {
@@ -35,6 +40,7 @@ impl Internvideo2Config {
             position_grid: vision.image_size / vision.patch_size,
             text_hidden: 4 * text.width,
             text_positions: text.context_length,
+            matching_layers: 0,
         }
     }
 }

@@ -15,6 +15,9 @@ named_enum! {
     }
 }
 
+/// Target that names every linear map of attentions and MLPs, whatever a model calls them; PEFT's word.
+pub const ALL_LINEAR: &str = "all-linear";
+
 /// Settings of low-rank adapters: `y = W x + b + (alpha / rank) B A dropout(x)`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -25,8 +28,8 @@ pub struct LoraConfig {
     pub alpha: f64,
     /// Share of an adapter's inputs that is zeroed in training.
     pub dropout: f64,
-    /// Which linear maps, as PEFT's `target_modules`: a whole path or its last parts (`c_fc`, `mlp.c_fc`). `attn` means
-    /// both projections of an attention.
+    /// Which linear maps, as PEFT's `target_modules`: a whole path or its last parts (`c_fc`, `mlp.c_fc`). Three names hold
+    /// for every model: `attn` (all projections of an attention), `mlp` (both maps of an MLP), `all-linear` (these and those).
     pub targets: Vec<String>,
     /// In which encoders.
     pub towers: LoraTowers,
@@ -41,7 +44,7 @@ impl Default for LoraConfig {
             rank: 8,
             alpha: 16.0,
             dropout: 0.05,
-            targets: ["in_proj", "out_proj", "c_fc", "c_proj"].map(str::to_owned).to_vec(),
+            targets: vec![ALL_LINEAR.to_owned()],
             towers: LoraTowers::Vision,
             upper_blocks: None,
         }
@@ -74,7 +77,7 @@ impl LoraConfig {
         }
         if self.targets.is_empty() || self.targets.iter().any(|target| target.trim().is_empty()) {
             let expected =
-                "names of linear maps: in_proj, out_proj, c_fc, c_proj, attn (both projections), or whole paths";
+                "names of linear maps: all-linear, attn, mlp, last parts of paths such as c_fc, or whole paths";
             return invalid("lora.targets", format!("{:?}", self.targets), expected);
         }
         match self.upper_blocks {
@@ -89,7 +92,28 @@ impl LoraConfig {
         let ends = |path: &str| path.strip_suffix(target).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         let projections = ["in_proj", "out_proj", "qkv", "proj"];
         let attention = projections.iter().find_map(|name| path.strip_suffix(name)?.strip_suffix('.'));
-        ends(path) || attention.is_some_and(ends)
+        let by_role = match target {
+            ALL_LINEAR => true,
+            "attn" => is_of_bert_s_attention(path),
+            "mlp" => is_of_mlp(path),
+            _ => false,
+        };
+        by_role || ends(path) || attention.is_some_and(ends)
+    }
+}
+
+/// BERT has its projections one by one, below `attention` or `crossattention`.
+fn is_of_bert_s_attention(path: &str) -> bool {
+    path.split('.').any(|part| part == "attention" || part == "crossattention")
+}
+
+/// Below `mlp`; of BERT `intermediate` and the block's own `output`.
+fn is_of_mlp(path: &str) -> bool {
+    let parts: Vec<&str> = path.rsplit('.').collect();
+    match parts[..] {
+        [_, "mlp", ..] | ["dense", "intermediate", ..] => true,
+        ["dense", "output", ..] => !is_of_bert_s_attention(path),
+        _ => false,
     }
 }
 
@@ -110,6 +134,31 @@ mod tests {
         // InternVideo2's.
         assert!(LoraConfig::names("attn", "x.attn.qkv") && LoraConfig::names("attn", "x.attn.proj"));
         assert!(LoraConfig::names("attn.proj", "x.attn.proj") && !LoraConfig::names("proj", "x.attn.out_proj"));
+    }
+
+    #[test]
+    fn attentions_and_mlps_have_one_name_in_every_model() {
+        for (path, role) in [
+            ("vision_encoder.transformer.resblocks.0.attn.in_proj", "attn"),
+            ("vision_encoder.transformer.resblocks.0.attn.out_proj", "attn"),
+            ("visual.transformer.resblocks.0.mlp.c_fc", "mlp"),
+            ("transformer.resblocks.0.mlp.c_proj", "mlp"),
+            ("vision_encoder.blocks.0.attn.qkv", "attn"),
+            ("vision_encoder.blocks.0.attn.proj", "attn"),
+            ("vision_encoder.blocks.0.mlp.fc1", "mlp"),
+            ("vision_encoder.blocks.0.mlp.fc2", "mlp"),
+            ("text_encoder.bert.encoder.layer.0.attention.self.query", "attn"),
+            ("text_encoder.bert.encoder.layer.0.attention.self.value", "attn"),
+            ("text_encoder.bert.encoder.layer.0.attention.output.dense", "attn"),
+            ("text_encoder.bert.encoder.layer.0.crossattention.self.key", "attn"),
+            ("text_encoder.bert.encoder.layer.0.intermediate.dense", "mlp"),
+            ("text_encoder.bert.encoder.layer.0.output.dense", "mlp"),
+        ] {
+            let found: Vec<&str> =
+                ["attn", "mlp"].into_iter().filter(|target| LoraConfig::names(target, path)).collect();
+            assert_eq!(found, [role], "{path}");
+            assert!(LoraConfig::names(ALL_LINEAR, path), "{path}");
+        }
     }
 
     #[test]

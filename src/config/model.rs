@@ -1,7 +1,7 @@
 //! Architecture of a video-text model (`config.json`).
 
-use super::Internvideo2Config;
 use super::compact::CompactConfig;
+use super::{Internvideo2Config, SceneTokensConfig, SceneTokensVariant, VideoPooling};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -40,18 +40,6 @@ named_enum! {
 }
 
 named_enum! {
-    /// How scene-graph (SG) tokens are made from patch tokens (models.md 5.2).
-    SceneTokensVariant("scene token variant") {
-        /// No SG tokens: the plain encoder.
-        None = "none",
-        /// Bare multi-head attention, Eqs. 4-6 of the SGCR-Vid paper to the letter.
-        Literal = "literal",
-        /// Pre-norm residual blocks with an MLP around the same three attentions.
-        Block = "block",
-    }
-}
-
-named_enum! {
     /// What is done to a caption before the tokenizer sees it (models.md 1.5, 1.8).
     CaptionCleaning("caption cleaning") {
         /// OpenAI CLIP's: ftfy, HTML entities, white space, lower case.
@@ -60,38 +48,6 @@ named_enum! {
         Plain = "plain",
         /// Nothing but the ends trimmed: what BERT's tokenizers do is in their own file.
         None = "none",
-    }
-}
-
-/// Scene-graph tokens of the video encoder (SGCR-Vid section 4.2; choices 1-7 of models.md 5.7).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SceneTokensConfig {
-    /// How the tokens are computed.
-    pub variant: SceneTokensVariant,
-    /// SG tokens per frame (S): 12 for ViCLIP-B/16, 16 for InternVideo2.
-    pub tokens: usize,
-    /// Heads of the three attentions.
-    pub heads: usize,
-    /// Tokens and box heads of their own for each frame (`[T, S, D]`) instead of shared ones (`[1, S, D]`).
-    pub per_frame: bool,
-    /// At the first frame, let the temporal attention see the frame itself instead of passing through.
-    pub first_frame_attends: bool,
-    /// Whether InternVideo2's attention pooling reads the SG tokens too (choice 19). Written only where it does not.
-    #[serde(skip_serializing_if = "is_true")]
-    pub pooled: bool,
-}
-
-impl Default for SceneTokensConfig {
-    fn default() -> Self {
-        Self {
-            variant: SceneTokensVariant::None,
-            tokens: 12,
-            heads: 12,
-            per_frame: false,
-            first_frame_attends: false,
-            pooled: true,
-        }
     }
 }
 
@@ -117,7 +73,7 @@ pub struct VisionConfig {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
-const fn is_zero(number: &usize) -> bool {
+pub(super) const fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
@@ -155,7 +111,8 @@ pub struct TextConfig {
     pub vocab_size: usize,
     /// Width.
     pub width: usize,
-    /// Transformer blocks; of InternVideo2 those that embed a caption, not those that match it with a video.
+    /// Transformer blocks; of InternVideo2 those that embed a caption, not those that match it with a video
+    /// ([`Internvideo2Config::matching_layers`]).
     pub layers: usize,
     /// Attention heads.
     pub heads: usize,
@@ -248,8 +205,12 @@ impl ModelConfig {
             layers: 19,
             heads: 16,
         };
-        let own =
-            Internvideo2Config { pooled_width: 768, text_positions: 512, ..Internvideo2Config::of(&vision, &text) };
+        let own = Internvideo2Config {
+            pooled_width: 768,
+            text_positions: 512,
+            matching_layers: 5,
+            ..Internvideo2Config::of(&vision, &text)
+        };
         Self {
             model_type: ModelType::Internvideo2,
             embed_dim: 512,
@@ -371,6 +332,9 @@ impl ModelConfig {
                 return Err(invalid(field, value, "a whole number from 1 to 16777216".to_owned()));
             }
         }
+        if own.matching_layers > 1 << 12 {
+            return Err(invalid("internvideo2.matching_layers", own.matching_layers, "at most 4096".to_owned()));
+        }
         if self.text.context_length > own.text_positions {
             let expected = format!("at most internvideo2.text_positions = {}", own.text_positions);
             return Err(invalid("text.context_length", self.text.context_length, expected));
@@ -379,18 +343,21 @@ impl ModelConfig {
     }
 
     fn validate_scene_tokens(&self) -> Result<()> {
-        let variant = self.scene_tokens.variant;
+        let SceneTokensConfig { variant, pooling, .. } = self.scene_tokens;
         if variant == SceneTokensVariant::None {
-            return Ok(());
+            if pooling == VideoPooling::All {
+                return Ok(());
+            }
+            return Err(invalid("scene_tokens.pooling", pooling, "all (or left out) without SG tokens".to_owned()));
         }
         if !matches!(self.model_type, ModelType::Viclip | ModelType::Internvideo2) {
             let expected =
                 format!("none for model_type \"{}\" (SG tokens are ViCLIP's and InternVideo2's)", self.model_type);
             return Err(invalid("scene_tokens.variant", variant, expected));
         }
-        if !self.scene_tokens.pooled && self.model_type != ModelType::Internvideo2 {
-            let expected = format!("true for model_type \"{}\", which has no attention pooling", self.model_type);
-            return Err(invalid("scene_tokens.pooled", "false", expected));
+        if pooling != VideoPooling::All && self.model_type != ModelType::Internvideo2 {
+            let expected = format!("all for model_type \"{}\", which has no attention pooling", self.model_type);
+            return Err(invalid("scene_tokens.pooling", pooling, expected));
         }
         divides("vision.width", self.vision.width, "scene_tokens.heads", self.scene_tokens.heads)
     }
@@ -444,6 +411,10 @@ mod tests {
         // The heads that SG tokens would have are the encoder's there.
         assert_eq!(std::mem::take(&mut of_scripts.scene_tokens).heads, 16);
         assert_eq!(of_scripts, config);
+        // A folder that was written when there was no matching has none.
+        let embeds = text.replace(",\"matching_layers\":5", "");
+        let embeds = ModelConfig::from_json(&embeds, "config.json").unwrap();
+        assert_eq!(embeds.internvideo2.unwrap().matching_layers, 0);
         let no_layers = compact.replace("\"ti\"", "\"other\"");
         let error = ModelConfig::from_json(&no_layers, "config.json").unwrap_err().to_string();
         assert!(error.contains("`ti`"), "{error}");
@@ -464,15 +435,21 @@ mod tests {
             config.internvideo2.iter_mut().for_each(change);
             config.validate()
         };
-        for refused in [own(|own| own.pooling_heads = 3), own(|own| own.position_grid = 0)] {
+        for refused in
+            [own(|own| own.pooling_heads = 3), own(|own| own.position_grid = 0), own(|own| own.matching_layers = 5000)]
+        {
             assert_eq!(refused.unwrap_err().code(), "invalid-config");
         }
         let mut viclip = ModelConfig::viclip_b16();
         viclip.text.end_token = false;
         assert!(matches!(viclip.validate(), Err(Error::InvalidConfig { field: "text.end_token", .. })));
-        let mut viclip = ModelConfig::viclip_b16();
-        (viclip.scene_tokens.variant, viclip.scene_tokens.pooled) = (SceneTokensVariant::Block, false);
-        assert!(matches!(viclip.validate(), Err(Error::InvalidConfig { field: "scene_tokens.pooled", .. })));
+        for (mut config, variant) in [
+            (ModelConfig::viclip_b16(), SceneTokensVariant::Block),
+            (ModelConfig::internvideo2_1b(), SceneTokensVariant::None),
+        ] {
+            (config.scene_tokens.variant, config.scene_tokens.pooling) = (variant, VideoPooling::Cls);
+            assert!(matches!(config.validate(), Err(Error::InvalidConfig { field: "scene_tokens.pooling", .. })));
+        }
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl Report {
             ("frames", format!("{} ({})", preprocess.frames, preprocess.sampling)),
             ("resize", format!("{} to {} pixels", preprocess.resize, preprocess.image_size)),
             ("captions", if self.config.pre_text { "cleaned (pre_text)" } else { "as they are" }.to_owned()),
-            ("score", self.config.score.clone()),
+            ("score", self.config.score.name().to_owned()),
             ("number type", model.dtype.clone()),
             ("device", format!("{} ({})", model.device, model.device_description)),
             ("weights", model.weights_sha256.clone()),

@@ -15,6 +15,7 @@ mod tests;
 
 pub use pairing::Pairing;
 pub use ranks::{Rank, RankSummary, RetrievalDirection, RetrievalRanks};
+pub use rescore::Rescored;
 
 use crate::error::{Error, Result};
 use crate::model::cosines;
@@ -77,6 +78,28 @@ pub async fn embedding_retrieval(
         data.convert::<f32>().try_into_vec::<f32>().map_err(|error| Error::Compute { reason: format!("{error:?}") })
     })
     .await
+}
+
+/// Ranks every right candidate both ways by scores that some of each query's candidates got by a second look; the others
+/// stand behind them, level with each other.
+///
+/// # Errors
+/// [`Error::ShapeMismatch`] where the scores are of another number of videos or texts; [`Error::NonFinite`].
+pub async fn rescored_retrieval(pairing: &Pairing, scores: Rescored) -> Result<RetrievalRanks> {
+    check_shape("scores of candidates", vec![pairing.videos(), pairing.texts()], scores.extents().to_vec())?;
+    scores.check()?;
+    let (texts, rows) = (pairing.texts(), (BLOCK_NUMBERS / pairing.texts()).max(1));
+    let ranges = (0..pairing.videos()).step_by(rows).map(|first| first..(first + rows).min(pairing.videos()));
+    let mut candidates = Candidates::new(scores, pairing);
+    // The rule knows its scores; the similarity is not asked.
+    let mut nothing = async |rows: Range<usize>| Ok::<_, Error>(vec![0.0_f32; rows.len() * texts]);
+    for range in ranges.clone() {
+        candidates.see_right(&Block::read(range, texts, &mut nothing).await?);
+    }
+    for range in ranges {
+        candidates.count(&Block::read(range, texts, &mut nothing).await?);
+    }
+    Ok(candidates.ranks())
 }
 
 fn check_shape(name: &str, expected: Vec<usize>, got: Vec<usize>) -> Result<()> {

@@ -32,12 +32,14 @@ mod task;
 
 crate::source::native_only! {
     mod cache;
+    mod candidates;
     mod clips;
     mod compare;
     mod drive;
     pub(in crate::eval) mod feed;
     pub(in crate::eval) mod file_hash;
     mod journal;
+    mod matching;
     mod merge;
     pub(in crate::eval) mod stored;
     mod velociti_csv;
@@ -60,7 +62,7 @@ pub use near_misses::PairLine;
 pub use pulled::{Drawn, Finished, PulledRun};
 pub use results::{MissingVideo, Outcome, Results, ShortVideo, TableRow, Times, table_markdown};
 pub use retrieval::RankLine;
-pub use settings::{DataHash, Question, RunSettings, Shard};
+pub use settings::{DataHash, Question, RunSettings, ScoreRule, Shard};
 pub use task::Task;
 
 /// A video's embedding.

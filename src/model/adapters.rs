@@ -1,19 +1,22 @@
 //! Low-rank adapters on the linear maps of a model: which there are, putting them on, merging them, taking them off.
 
 use super::VideoTextModel;
-use super::internvideo2::BLOCKS;
+use super::internvideo2::{BLOCKS, TEXT_BLOCKS};
 use crate::config::{LoraConfig, LoraTowers};
 use crate::error::{Error, Result};
 use crate::nn::{Adaptable, LinearSlot, Lora, mix};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Which of the two encoders.
+/// Which of the two encoders, or what looks at both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tower {
     /// The video encoder.
     Vision,
     /// The text encoder.
     Text,
+    /// The blocks that match captions with a video. No loss here teaches them: fresh adapters are never put on them, read ones
+    /// are.
+    Matching,
 }
 
 /// A linear map that can carry an adapter.
@@ -24,7 +27,7 @@ pub struct AdaptableLinear {
     pub path: String,
     /// In which encoder.
     pub tower: Tower,
-    /// In which of the encoder's blocks, 0 first.
+    /// In which of the encoder's blocks (of matching: of those that match), 0 first.
     pub block: usize,
     /// How many blocks the encoder has.
     pub blocks: usize,
@@ -37,7 +40,7 @@ impl AdaptableLinear {
     #[must_use]
     pub fn is_target_of(&self, config: &LoraConfig) -> bool {
         let tower = match config.towers {
-            LoraTowers::Both => true,
+            LoraTowers::Both => self.tower != Tower::Matching,
             LoraTowers::Vision => self.tower == Tower::Vision,
             LoraTowers::Text => self.tower == Tower::Text,
         };
@@ -59,6 +62,15 @@ pub fn is_scene_key(key: &str) -> bool {
     key.starts_with("sg.")
 }
 
+/// Whether a parameter's key is one that only matches captions with videos: InternVideo2's head for that, and its text blocks
+/// from `text_layers` on.
+#[must_use]
+pub fn is_matching_key(key: &str, text_layers: usize) -> bool {
+    let rest = key.strip_prefix(TEXT_BLOCKS).and_then(|rest| rest.strip_prefix('.'));
+    let block = rest.and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+    key.starts_with("itm_head.") || block.is_some_and(|block| block >= text_layers)
+}
+
 /// Whether a parameter's key is the temperature's.
 #[must_use]
 pub fn is_temperature_key(key: &str) -> bool {
@@ -72,17 +84,20 @@ impl VideoTextModel {
         match self {
             Self::Viclip(model) => {
                 let (video, captions) = (&mut model.vision_encoder.transformer, &mut model.text_encoder.transformer);
-                walk(vision, "vision_encoder.transformer.resblocks", &mut video.resblocks, &mut f);
-                walk(text, "text_encoder.transformer.resblocks", &mut captions.resblocks, &mut f);
+                walk(vision, "vision_encoder.transformer.resblocks", 0, &mut video.resblocks, &mut f);
+                walk(text, "text_encoder.transformer.resblocks", 0, &mut captions.resblocks, &mut f);
             }
             Self::Clip(model) => {
-                walk(vision, "visual.transformer.resblocks", &mut model.visual.transformer.resblocks, &mut f);
-                walk(text, "transformer.resblocks", &mut model.transformer.resblocks, &mut f);
+                walk(vision, "visual.transformer.resblocks", 0, &mut model.visual.transformer.resblocks, &mut f);
+                walk(text, "transformer.resblocks", 0, &mut model.transformer.resblocks, &mut f);
             }
             Self::Internvideo2(model) => {
-                walk(vision, BLOCKS, &mut model.vision_encoder.blocks, &mut f);
-                let layers = &mut model.text_encoder.bert.encoder.layer;
-                walk(text, "text_encoder.bert.encoder.layer", layers, &mut f);
+                walk(vision, BLOCKS, 0, &mut model.vision_encoder.blocks, &mut f);
+                let bert = &mut model.text_encoder.bert;
+                let count = bert.embedding_blocks().len();
+                let (embedding, matching) = bert.encoder.layer.split_at_mut(count);
+                walk(text, TEXT_BLOCKS, 0, embedding, &mut f);
+                walk(Tower::Matching, TEXT_BLOCKS, count, matching, &mut f);
             }
         }
     }
@@ -116,7 +131,8 @@ impl VideoTextModel {
 
     fn check_targets(&self, config: &LoraConfig) -> Result<()> {
         let linears = self.adaptable_linears();
-        let most = linears.iter().map(|linear| linear.blocks).max().unwrap_or_default();
+        let encoders = linears.iter().filter(|linear| linear.tower != Tower::Matching);
+        let most = encoders.map(|linear| linear.blocks).max().unwrap_or_default();
         if let Some(count) = config.upper_blocks.filter(|count| *count > most) {
             let expected = format!("at most {most}, the blocks of the deeper encoder; leave it out for all");
             return Err(Error::InvalidConfig { field: "lora.upper_blocks", value: count.to_string(), expected });
@@ -136,7 +152,7 @@ impl VideoTextModel {
             let names = names.into_iter().collect::<Vec<_>>().join(", ");
             let example = there.first().map_or("none", |linear| linear.path.as_str());
             let expected = format!(
-                "one of {names}, attn, or a whole path such as {example} (lora.towers = {}, {} linear maps)",
+                "one of {names}, attn, mlp, all-linear, or a whole path such as {example} (lora.towers = {}, {} linear maps)",
                 config.towers,
                 there.len()
             );
@@ -223,12 +239,18 @@ impl VideoTextModel {
     }
 }
 
-/// Calls `f` with the linear maps of an encoder's blocks; `stack` is the blocks' key.
-fn walk(tower: Tower, stack: &str, blocks: &mut [impl Adaptable], f: &mut impl FnMut(AdaptableLinear, LinearSlot<'_>)) {
+/// Calls `f` with the linear maps of an encoder's blocks; `stack` is the key of the list that has them from `first` on.
+fn walk(
+    tower: Tower,
+    stack: &str,
+    first: usize,
+    blocks: &mut [impl Adaptable],
+    f: &mut impl FnMut(AdaptableLinear, LinearSlot<'_>),
+) {
     let count = blocks.len();
     for (block, layer) in blocks.iter_mut().enumerate() {
         for slot in layer.linears_mut() {
-            let path = format!("{stack}.{block}.{}", slot.name);
+            let path = format!("{stack}.{}.{}", first + block, slot.name);
             let shape = slot.weight.lazy_shape();
             f(AdaptableLinear { path, tower, block, blocks: count, shape: [shape[0], shape[1]] }, slot);
         }

@@ -101,7 +101,8 @@ impl Clip {
             let (embed, rows) = self.visual.forward_video(proxies, pixels, rows_wanted);
             let attention = rows.clone().filter(|_| options.attention);
             let attention = attention.map(|rows| AttentionShares::from_rows(rows, proxies.shared(), 0));
-            return Ok(VideoEncoding { embed, scene: None, attention, cls_rows: rows.filter(|_| options.cls_rows) });
+            let cls_rows = rows.filter(|_| options.cls_rows);
+            return Ok(VideoEncoding { embed, scene: None, attention, cls_rows, tokens: None });
         }
         let [batch, frames, channels, height, width] = pixels.dims();
         let (embeds, rows) =
@@ -119,7 +120,7 @@ impl Clip {
             }
         });
         let cls_rows = rows.filter(|_| options.cls_rows);
-        Ok(VideoEncoding { embed: over_frames(embeds), scene: None, attention, cls_rows })
+        Ok(VideoEncoding { embed: over_frames(embeds), scene: None, attention, cls_rows, tokens: None })
     }
 }
 

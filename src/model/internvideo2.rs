@@ -15,7 +15,7 @@ pub use pooling::{AttentionPooling, CrossAttention};
 pub use positions::{interpolated, sin_cos_table};
 pub use vision::{PatchEmbed, VisionEncoder};
 
-use crate::config::{Internvideo2Config, ModelConfig, SceneTokensVariant};
+use crate::config::{Internvideo2Config, ModelConfig, SceneTokensVariant, VideoPooling};
 use crate::error::{Error, Result};
 use crate::model::scene_tokens::SceneTokens;
 use crate::model::staged::{StagedVideo, TokenLayout, sequence};
@@ -31,9 +31,12 @@ pub const TEMPERATURES: RangeInclusive<f64> = 0.001..=0.5;
 /// Key of the video encoder's list of blocks.
 pub const BLOCKS: &str = "vision_encoder.blocks";
 
+/// Key of the text encoder's list of blocks.
+pub const TEXT_BLOCKS: &str = "text_encoder.bert.encoder.layer";
+
 /// The two encoders and their projections. Checkpoint keys: `vision_encoder.*`, `text_encoder.bert.*`, `vision_proj.*`,
-/// `text_proj.*`, `temp`, and `sg.*` of SGCR-Vid. What the checkpoint has for pretraining's other losses and for matching
-/// is no part of it.
+/// `text_proj.*`, `temp`, `itm_head.*` where it can match, and `sg.*` of SGCR-Vid. What the checkpoint has for pretraining's
+/// other losses is no part of it.
 #[derive(Module, Debug)]
 pub struct Internvideo2 {
     /// Key `vision_encoder`.
@@ -46,6 +49,8 @@ pub struct Internvideo2 {
     pub text_proj: Linear,
     /// Temperature, a scalar in the checkpoint; `[1]` here.
     pub temp: Param<Tensor<1>>,
+    /// Key `itm_head`: text width to "does not match", "matches"; none in a model without matching.
+    pub itm_head: Option<Linear>,
     /// Key `sg`: none in a plain InternVideo2.
     pub sg: Option<SceneTokens>,
     #[module(skip)]
@@ -66,6 +71,7 @@ impl Internvideo2 {
             vision_proj: Linear::empty(own.pooled_width, config.embed_dim, device),
             text_proj: Linear::empty(config.text.width, config.embed_dim, device),
             temp: lazy([1], device),
+            itm_head: (own.matching_layers > 0).then(|| Linear::empty(config.text.width, 2, device)),
             sg,
             config: config.clone(),
         }
@@ -89,6 +95,31 @@ impl Internvideo2 {
         let first = self.text_encoder.bert.forward(ids)?.narrow(1, 0, 1);
         Ok(self.text_proj.forward(first).squeeze_dim::<2>(1))
     }
+
+    /// How well captions match a video (models.md 2.3): `video` `[1, tokens, width]` is the last block's output,
+    /// `ids` `[captions, positions]`. `[captions, 1]`, the head's logit of "matches" at the first position; only those of one
+    /// model compare, and more is better.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for a model without matching; [`Error::ShapeMismatch`] for tokens of several videos and for
+    /// more positions than the model has.
+    pub fn match_captions(&self, video: &Tensor<3>, ids: Tensor<2, Int>) -> Result<Tensor<2>> {
+        let Some(head) = &self.itm_head else { return Err(no_matching()) };
+        let (got, width) = (video.dims(), self.config.vision.width);
+        if got[0] != 1 || got[2] != width {
+            let (name, expected) = ("tokens of a video".to_owned(), vec![1, got[1], width]);
+            return Err(Error::ShapeMismatch { name, expected, got: got.to_vec() });
+        }
+        let first = self.text_encoder.bert.forward_with_video(ids, video)?.narrow(1, 0, 1);
+        Ok(head.forward(first).squeeze_dim::<2>(1).narrow(1, 1, 1))
+    }
+}
+
+/// The error of a model that cannot match captions.
+pub(super) fn no_matching() -> Error {
+    let reason = "this model has no head for it; InternVideo2's published checkpoint has one (a folder that was converted \
+                  before there was matching: convert it again)";
+    Error::InvalidInput { what: "matching captions with a video".to_owned(), reason: reason.to_owned() }
 }
 
 impl StagedVideo for Internvideo2 {
@@ -120,12 +151,14 @@ impl StagedVideo for Internvideo2 {
 
     fn finish(&self, x: Tensor<3>, layout: TokenLayout) -> (Tensor<2>, Option<Tensor<4>>) {
         let scene = layout.scene_of(x.clone());
-        let [_, tokens, _] = x.dims();
-        let after = 1 + layout.scene();
-        let pooled = if self.config.scene_tokens.pooled || scene.is_none() {
-            x
-        } else {
-            Tensor::cat(vec![x.clone().narrow(1, 0, 1), x.narrow(1, after, tokens - after)], 1)
+        let cls = || x.clone().narrow(1, 0, 1);
+        let pooled = match self.config.scene_tokens.pooling {
+            VideoPooling::Cls => cls(),
+            VideoPooling::WithoutScene if scene.is_some() => {
+                let (tokens, after) = (x.dims()[1], 1 + layout.scene());
+                Tensor::cat(vec![cls(), x.clone().narrow(1, after, tokens - after)], 1)
+            }
+            VideoPooling::All | VideoPooling::WithoutScene => x,
         };
         let pooled = self.vision_encoder.clip_projector.forward(pooled);
         (self.vision_proj.forward(pooled).squeeze_dim::<2>(1), scene)

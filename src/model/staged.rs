@@ -75,6 +75,7 @@ pub(super) fn encode(encoder: &dyn StagedVideo, pixels: Tensor<5>, options: &Vid
             x = encoder.block(at, x);
         }
     }
+    let tokens = options.tokens.then(|| x.clone());
     let (embed, scene) = encoder.finish(x, layout);
     let rows = rows_wanted.then(|| Tensor::stack::<4>(rows, 1));
     let attention = rows.clone().filter(|_| options.attention);
@@ -83,6 +84,7 @@ pub(super) fn encode(encoder: &dyn StagedVideo, pixels: Tensor<5>, options: &Vid
         scene,
         attention: attention.map(|rows| AttentionShares::from_rows(rows, 1, layout.scene())),
         cls_rows: rows.filter(|_| options.cls_rows),
+        tokens,
     })
 }
 

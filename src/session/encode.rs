@@ -10,7 +10,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use serde::Deserialize;
 
 /// Captions encoded in one go: enough to fill a device, little enough for any memory.
-const CAPTION_BATCH: usize = 64;
+pub(super) const CAPTION_BATCH: usize = 64;
 
 /// What of the model's own preprocessing to change for a clip. The default changes nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -49,10 +49,19 @@ impl Session {
     /// # Errors
     /// What is wrong with the clip, or a device error.
     pub async fn encode_video(&self, source: &mut dyn FrameSource, options: &ClipOptions) -> Result<Vec<f32>> {
+        let (frames, config) = self.sampled(source, options)?;
+        self.encode_frames(&frames, &config).await
+    }
+
+    /// The frames of a clip that the model is to see, and how they become its input.
+    pub(super) fn sampled(
+        &self,
+        source: &mut dyn FrameSource,
+        options: &ClipOptions,
+    ) -> Result<(Frames, PreprocessConfig)> {
         let config = options.apply(&self.preprocess)?;
         let indices = sampling::frame_indices(config.sampling, &source.info(), config.frames, options.seed)?;
-        let frames = source.read(&indices)?;
-        self.encode_frames(&frames, &config).await
+        Ok((source.read(&indices)?, config))
     }
 
     /// Encodes frames that are already the ones to use: the embedding `[dim]`, not normalised.

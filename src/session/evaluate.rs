@@ -19,11 +19,16 @@ impl Session {
     /// # Errors
     /// Those of the model and of the device.
     pub async fn embed_pixels(&self, pixels: Vec<f32>, frames: usize) -> Result<Vec<f32>> {
-        let size = self.config().vision.image_size;
-        let data = TensorData::new(pixels, [1, frames, 3, size, size]);
-        let pixels = Tensor::<5>::from_data(data, self.device().device()).cast(self.float_type());
+        let pixels = self.pixel_tensor(pixels, frames);
         let embed = self.model().encode_video(pixels, &VideoOptions::default())?.embed;
         self.read(embed, "video embedding").await
+    }
+
+    /// One clip's pixels `[frames, 3, side, side]` on the device, `[1, frames, 3, side, side]`.
+    pub(super) fn pixel_tensor(&self, pixels: Vec<f32>, frames: usize) -> Tensor<5> {
+        let size = self.config().vision.image_size;
+        let data = TensorData::new(pixels, [1, frames, 3, size, size]);
+        Tensor::<5>::from_data(data, self.device().device()).cast(self.float_type())
     }
 
     /// Embeds rows of token ids, all of the same length: one `[dim]` a row, not normalised.

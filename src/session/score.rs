@@ -14,6 +14,9 @@ pub struct CaptionScore {
     pub probability: f32,
     /// Cosine less the best other caption's; above 0 for the winner alone. `None` for a single caption.
     pub margin: Option<f32>,
+    /// How well clip and caption match, looked at together; where the model was asked that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matching: Option<f32>,
 }
 
 /// All captions of one clip, in the order given.
@@ -59,17 +62,35 @@ impl Scores {
                 cosine: cosines[i] as f32,
                 probability: probabilities[i] as f32,
                 margin: best_other(&cosines, i).map(|other| (cosines[i] - other) as f32),
+                matching: None,
             })
             .collect();
         Ok(Self { logit_scale, captions })
     }
 
-    /// Position of the best caption (the first of equals).
+    /// Adds how well the clip and each caption match ([`Session::match_video`](super::Session::match_video)), which then says
+    /// which is best.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] for another number of captions.
+    pub fn with_matching(mut self, scores: &[f32]) -> Result<Self> {
+        if scores.len() != self.captions.len() {
+            let (expected, got) = (vec![self.captions.len()], vec![scores.len()]);
+            return Err(Error::ShapeMismatch { name: "matching scores".to_owned(), expected, got });
+        }
+        for (caption, score) in self.captions.iter_mut().zip(scores) {
+            caption.matching = Some(*score);
+        }
+        Ok(self)
+    }
+
+    /// Position of the best caption (the first of equals): by how well it matches where that is known, by its cosine else.
     #[must_use]
     pub fn best(&self) -> usize {
+        let value = |i: usize| self.captions[i].matching.unwrap_or(self.captions[i].cosine);
         let mut best = 0;
-        for (i, score) in self.captions.iter().enumerate() {
-            if score.cosine > self.captions[best].cosine {
+        for i in 1..self.captions.len() {
+            if value(i) > value(best) {
                 best = i;
             }
         }
@@ -123,6 +144,16 @@ mod tests {
     fn one_caption_has_probability_one_and_no_margin() {
         let scores = Scores::new(&[1.0, 1.0], &[vec![-1.0, 0.5]], &captions(1), 100.0).unwrap();
         assert_eq!((scores.captions[0].probability, scores.captions[0].margin), (1.0, None));
+    }
+
+    #[test]
+    fn what_matches_best_is_best() {
+        let scores = Scores::new(&[2.0, 0.0], &[vec![3.0, 4.0], vec![8.0, -6.0]], &captions(2), 10.0).unwrap();
+        assert_eq!(scores.clone().with_matching(&[0.5]).unwrap_err().code(), "shape-mismatch");
+        let matched = scores.clone().with_matching(&[0.5, -1.0]).unwrap();
+        assert_eq!((scores.best(), matched.best(), matched.captions[1].matching), (1, 0, Some(-1.0)));
+        let json = serde_json::to_string(&scores).unwrap();
+        assert!(!json.contains("matching"), "{json}");
     }
 
     #[test]

@@ -21,6 +21,17 @@ pub struct TokenIds {
     pub context: usize,
 }
 
+impl TokenIds {
+    /// Without the columns that are padding in every row, of which one is left at least.
+    #[must_use]
+    pub fn trimmed(&self) -> Self {
+        let rows = || self.ids.chunks_exact(self.context);
+        let length = |row: &[i32]| row.iter().rposition(|id| *id != 0).map_or(1, |at| at + 1);
+        let context = rows().map(length).max().unwrap_or(1);
+        Self { ids: rows().flat_map(|row| &row[..context]).copied().collect(), rows: self.rows, context }
+    }
+}
+
 /// A caption cleaning and a `tokenizer.json`.
 #[derive(Clone)]
 pub struct Tokenizer {

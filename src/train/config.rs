@@ -6,7 +6,7 @@ use crate::config::{
 };
 use crate::error::{Error, Result};
 use crate::loss::{ObjectiveConfig, Reduction};
-use crate::model::{is_adapter_key, is_scene_key, is_temperature_key};
+use crate::model::{is_adapter_key, is_matching_key, is_scene_key, is_temperature_key};
 use crate::train::{DataConfig, GroupRates, WriteErrors};
 use crate::world::Level;
 use serde::{Deserialize, Serialize};
@@ -219,7 +219,9 @@ impl TrainConfig {
         if is_scene_key(key) {
             return self.train_scene;
         }
-        self.lora.is_none() || is_adapter_key(key)
+        // No loss here looks at a caption and a video together.
+        let is_reached = self.model_type != ModelType::Internvideo2 || !is_matching_key(key, self.text_layers);
+        is_reached && (self.lora.is_none() || is_adapter_key(key))
     }
 
     /// The model's preprocessing.

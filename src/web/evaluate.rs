@@ -6,7 +6,7 @@ use super::error::plain;
 use crate::data::benchmark::{DataFile, VideoNames};
 use crate::error::Error;
 use crate::eval::run::{
-    ClipFacts, HardSample, MissingVideo, PieceHash, PulledRun, Question, Results, ShortVideo, TableRow, Task,
+    ClipFacts, HardSample, MissingVideo, PieceHash, PulledRun, Question, Results, ScoreRule, ShortVideo, TableRow, Task,
 };
 use crate::session::ClipOptions;
 use serde::{Deserialize, Serialize};
@@ -299,6 +299,8 @@ impl Engine {
             preprocess: options.clip.apply(&task.preprocess(self.session.preprocess(), model_type))?,
             sampling_seed: options.clip.seed,
             pre_text: options.pre_text.unwrap_or_else(|| task.cleans_captions(model_type)),
+            score: ScoreRule::Cosine,
+            candidates: 0,
             model: self.identity(stop.flag()).await?,
         };
         let file = |(name, bytes): (String, js_sys::Uint8Array)| DataFile { path: name.into(), bytes: bytes.to_vec() };

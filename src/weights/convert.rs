@@ -7,9 +7,10 @@ use super::infer::infer_config;
 use super::layout::{check_tensors, tensors_of};
 use super::tensor::{HostTensor, TensorInfo, TensorSource, missing};
 use super::write::{ModelWriter, SHARD_BYTES, WriteReport, check_place};
-use crate::config::{ModelConfig, PreprocessConfig};
+use crate::config::{ModelConfig, ModelType, PreprocessConfig};
 use crate::error::{Error, Result};
 use crate::event::{Abort, Event, Events};
+use crate::model::is_matching_key;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -100,7 +101,7 @@ pub fn convert(
         }
         None => (infer_config(&source.tensors, &source.name)?, "{}".to_owned(), "the tensors' shapes".to_owned()),
     };
-    source.keep_known(&tensors_of(&config));
+    source.keep_known(&config);
     check_tensors(&config, &source.tensors, &source.name)?;
     let preprocess = match &options.preprocess {
         Some(preprocess) => preprocess.clone(),
@@ -233,9 +234,13 @@ impl Merged {
         Ok(merged)
     }
 
-    /// Drops what parts hold beyond the model; what the checkpoint itself holds beyond it stays, to be refused.
-    fn keep_known(&mut self, expected: &BTreeMap<String, Vec<usize>>) {
-        let foreign = |name: &String, at: &usize| *at > 0 && !expected.contains_key(name);
+    /// Drops what parts hold beyond the model, and matching where the config has none; what else the checkpoint itself holds
+    /// beyond the model stays, to be refused.
+    fn keep_known(&mut self, config: &ModelConfig) {
+        let expected = tensors_of(config);
+        let is_matching =
+            |name: &str| config.model_type == ModelType::Internvideo2 && is_matching_key(name, config.text.layers);
+        let foreign = |name: &String, at: &usize| (*at > 0 || is_matching(name)) && !expected.contains_key(name);
         let drop: Vec<_> = self.origin.iter().filter(|(name, at)| foreign(name, at)).map(|(n, _)| n.clone()).collect();
         for name in drop {
             self.origin.remove(&name);
@@ -342,6 +347,30 @@ mod tests {
             let part = Checkpoint::open_part(&options.parts[0]).unwrap();
             assert_eq!(read(&options.output)["sg.tokens"], part.read("sg.tokens").unwrap());
         }
+    }
+
+    #[test]
+    fn matching_comes_along_unless_the_config_has_none() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut options =
+            ConvertOptions::new(fixture("internvideo2_tiny/checkpoint_module.pt"), parent.path().join("whole"));
+        options.config = find_config(&options.checkpoint);
+        let report = run(&options).unwrap();
+        assert!(report.left_out.contains(&"module.text_encoder.cls.predictions.bias".to_owned()));
+        let whole = read(&options.output);
+        assert!(whole.contains_key("itm_head.bias"));
+        assert_eq!(whole["text_encoder.bert.encoder.layer.3.crossattention.self.key.weight"].shape, [48, 64]);
+
+        let mut config = report.config;
+        config.internvideo2.as_mut().unwrap().matching_layers = 0;
+        let path = parent.path().join("config.json");
+        std::fs::write(&path, serde_json::to_string(&config).unwrap()).unwrap();
+        (options.config, options.output) = (Some(path), parent.path().join("embeds"));
+        let report = run(&options).unwrap();
+        let embeds = read(&options.output);
+        assert!(whole.keys().filter(|name| !embeds.contains_key(*name)).all(|name| report.left_out.contains(name)));
+        // The head, and a block of two attentions and an MLP.
+        assert_eq!(whole.len() - embeds.len(), 2 + 10 + 10 + 6);
     }
 
     #[test]

@@ -35,6 +35,11 @@ impl Shapes<'_> {
         })
     }
 
+    /// The tensors' names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
     /// Number of blocks; `of_block` names a tensor of each.
     pub fn count(&self, of_block: impl Fn(usize) -> String) -> usize {
         (0..).take_while(|block| self.tensors.contains_key(&of_block(*block))).count()

@@ -1,5 +1,5 @@
-//! InternVideo2's checkpoints (stage 2): their names are ours, but they hold more than embeddings need; and the config that
-//! their tensors tell.
+//! InternVideo2's checkpoints (stage 2): their names are ours, but they hold more than embeddings and matching need; and the
+//! config that their tensors tell.
 
 use super::infer::{Shapes, heads};
 use crate::config::{
@@ -10,15 +10,17 @@ use crate::error::Result;
 /// What tells an InternVideo2 from a ViCLIP, whose encoders have the same names.
 pub(super) const PATCHES: &str = "vision_encoder.patch_embed.proj.weight";
 
-/// Beginnings of names that embeddings do not need (models.md 2): distillation from teachers, masked words, matching.
-const UNNEEDED: [&str; 6] = [
+/// Beginnings of names that nothing here needs (models.md 2): distillation from teachers, masked words.
+const UNNEEDED: [&str; 5] = [
     "vision_encoder.clip_decoder.",
     "vision_encoder.final_clip_decoder.",
     "vision_encoder.clip_pos_embed",
     "vision_encoder.clip_img_pos_embed",
     "text_encoder.cls.",
-    "itm_head.",
 ];
+
+/// What says whether a caption matches a video.
+const HEAD: &str = "itm_head.weight";
 
 /// The text encoder's blocks.
 const LAYERS: &str = "text_encoder.bert.encoder.layer.";
@@ -30,9 +32,8 @@ const HEAD_WIDTHS: [usize; 2] = [88, 64];
 const CONTEXT: usize = 40;
 
 /// The first of the text encoder's blocks that match captions with videos: those that attend to a video's tokens.
-pub(super) fn first_matching<'a>(names: impl Iterator<Item = &'a str>) -> usize {
-    let matching = names.filter(|name| name.contains(".crossattention."));
-    matching.filter_map(layer_of).min().unwrap_or(usize::MAX)
+fn first_matching<'a>(names: impl Iterator<Item = &'a str>) -> Option<usize> {
+    names.filter(|name| name.contains(".crossattention.")).filter_map(layer_of).min()
 }
 
 /// Which of the text encoder's blocks a name, wrapped or not, belongs to.
@@ -41,12 +42,32 @@ fn layer_of(name: &str) -> Option<usize> {
     rest.split('.').next()?.parse().ok()
 }
 
-/// Whether an embedding needs the tensor of this name without wrappers.
-pub(super) fn is_needed(name: &str, first_matching: usize) -> bool {
-    let buffer = name.ends_with(".position_ids");
-    !buffer
-        && !UNNEEDED.iter().any(|start| name.starts_with(start))
-        && layer_of(name).is_none_or(|layer| layer < first_matching)
+/// Which of a checkpoint's tensors are the model's. Blocks that match and their head come together or not at all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Needed {
+    /// The first of the text encoder's blocks that is not needed.
+    end: usize,
+    head: bool,
+}
+
+impl Needed {
+    /// Of a checkpoint with these names, wrapped or not.
+    pub fn of<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let has_head = names.clone().any(|name| name.ends_with(HEAD));
+        match first_matching(names) {
+            Some(first) if !has_head => Self { end: first, head: false },
+            first => Self { end: usize::MAX, head: first.is_some() },
+        }
+    }
+
+    /// Whether the tensor of this name without wrappers is the model's.
+    pub fn has(self, name: &str) -> bool {
+        let buffer = name.ends_with(".position_ids");
+        !buffer
+            && !UNNEEDED.iter().any(|start| name.starts_with(start))
+            && (self.head || !name.starts_with("itm_head."))
+            && layer_of(name).is_none_or(|layer| layer < self.end)
+    }
 }
 
 /// The config of a model with these tensors, with heads as published, and the activation that it was trained with.
@@ -62,6 +83,8 @@ pub(super) fn infer(shapes: &Shapes<'_>) -> Result<ModelConfig> {
     let [text_positions, _] = shapes.of("text_encoder.bert.embeddings.position_embeddings.weight")?;
     let [text_hidden, _] = shapes.of(&format!("{LAYERS}0.intermediate.dense.weight"))?;
     let vision_heads = heads("vision.heads", width, HEAD_WIDTHS[0])?;
+    let blocks = shapes.count(|layer| format!("{LAYERS}{layer}.attention.self.query.weight"));
+    let text_layers = first_matching(shapes.names()).map_or(blocks, |first| first.min(blocks));
     Ok(ModelConfig {
         model_type: ModelType::Internvideo2,
         embed_dim,
@@ -82,7 +105,7 @@ pub(super) fn infer(shapes: &Shapes<'_>) -> Result<ModelConfig> {
             end_token: false,
             vocab_size,
             width: text_width,
-            layers: shapes.count(|layer| format!("{LAYERS}{layer}.attention.self.query.weight")),
+            layers: text_layers,
             heads: heads("text.heads", text_width, HEAD_WIDTHS[1])?,
         },
         scene_tokens: shapes.scene_tokens(vision_heads)?,
@@ -94,6 +117,7 @@ pub(super) fn infer(shapes: &Shapes<'_>) -> Result<ModelConfig> {
             position_grid: grid,
             text_hidden,
             text_positions,
+            matching_layers: blocks - text_layers,
         }),
     })
 }
@@ -118,7 +142,7 @@ mod tests {
 
     /// The published file's list of tensors: what is not the model's is told by name, the rest is the model, to the last shape.
     #[test]
-    fn the_published_file_is_the_1b_model_and_what_matching_and_pretraining_need() {
+    fn the_published_file_is_the_1b_model_and_what_pretraining_needs() {
         let published = published();
         assert_eq!(published.len(), 1023);
         let map = NameMap::of(published.keys().map(String::as_str), "x").unwrap();
@@ -137,10 +161,12 @@ mod tests {
         assert_eq!(model + numbers(&|name| left.contains(name)), 1_441_432_055);
         for (name, wanted) in [
             ("text_encoder.bert.encoder.layer.18.output.dense.weight", true),
-            ("text_encoder.bert.encoder.layer.19.output.dense.weight", false),
+            ("text_encoder.bert.encoder.layer.23.output.dense.weight", true),
+            ("text_encoder.bert.encoder.layer.19.crossattention.self.key.weight", true),
+            ("itm_head.weight", true),
             ("text_encoder.bert.embeddings.position_ids", false),
             ("vision_encoder.clip_decoder.5.norm.bias", false),
-            ("itm_head.weight", false),
+            ("text_encoder.cls.predictions.bias", false),
         ] {
             assert_eq!(found.contains_key(name), wanted, "{name}");
             assert_eq!(left.contains(name), !wanted, "{name}");
@@ -161,7 +187,14 @@ mod tests {
             let map = NameMap::of(names.iter().map(String::as_str), "x").unwrap();
             assert_eq!(map.layout, Layout::Internvideo2);
             let kept: Vec<_> = map.names.values().collect();
+            // Blocks that match have no use without their head.
             assert_eq!(kept, [&names[2], &names[0], &names[4]]);
+            let head = format!("{prefix}itm_head.weight");
+            let map = NameMap::of(names.iter().chain([&head]).map(String::as_str), "x").unwrap();
+            assert!(map.left_out.is_empty() && map.names.len() == 6, "{map:?}");
+            // Nor has the head without them.
+            let map = NameMap::of([&names[0], &names[2], &head].into_iter().map(String::as_str), "x").unwrap();
+            assert_eq!(map.left_out, [head]);
         }
     }
 }

@@ -107,9 +107,9 @@ impl NameMap {
 
     fn of_internvideo2<'a>(names: impl Iterator<Item = &'a str> + Clone, prefix: &str) -> Self {
         let mut map = Self::empty(Layout::Internvideo2);
-        let first_matching = internvideo2::first_matching(names.clone());
+        let needed = internvideo2::Needed::of(names.clone());
         for name in names {
-            match bare_name(name, prefix).filter(|bare| internvideo2::is_needed(bare, first_matching)) {
+            match bare_name(name, prefix).filter(|bare| needed.has(bare)) {
                 Some(bare) => {
                     map.names.insert(bare.to_owned(), name.to_owned());
                 }

@@ -10,7 +10,7 @@
 
 use sgcr::config::Dtype;
 use sgcr::data::benchmark::PairTask;
-use sgcr::eval::run::{Embedder, Question, Request, Task, evaluate};
+use sgcr::eval::run::{Embedder, Question, Request, ScoreRule, Task, evaluate};
 use sgcr::event::{Abort, Silent};
 use sgcr::platform::{ComputeDevice, block_on};
 use sgcr::session::Session;
@@ -44,6 +44,14 @@ impl Embedder for Elsewhere<'_> {
 
     fn embed_tokens(&self, tokens: &TokenIds) -> sgcr::Result<Vec<Vec<f32>>> {
         self.session.embed_tokens(tokens)
+    }
+
+    fn check_matching(&self) -> sgcr::Result<()> {
+        self.session.check_matching()
+    }
+
+    fn match_clip(&self, pixels: Vec<f32>, frames: usize, tokens: &TokenIds, abort: &Abort) -> sgcr::Result<Vec<f32>> {
+        self.session.match_clip(pixels, frames, tokens, abort)
     }
 }
 
@@ -99,6 +107,8 @@ impl Bench {
             preprocess: self.session.preprocess().clone(),
             sampling_seed: 0,
             pre_text: false,
+            score: ScoreRule::Cosine,
+            candidates: 0,
             model: self.session.identity(&self.model, None, &[]).unwrap(),
         };
         let request = Request {

@@ -83,6 +83,38 @@ test("the first ten losses are the native ones", async () => {
   await context.close();
 });
 
+test("an InternVideo2, whose linear maps have other names, is fine-tuned without naming them", async (t) => {
+  const folder = join(models, "internvideo2");
+  const fixture = path("tests", "fixtures", "internvideo2_tiny");
+  sgcr("convert", "--checkpoint", join(fixture, "checkpoint_module.pt"), "--config", join(fixture, "config.json"), "--no-reference", "--output", folder);
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const options = { name: "test", steps: 4, batch: 3, rank: 4, validationShare: 0, checkpointEvery: 0, seed: 7 };
+  const { context, page, problems } = await libraryPage();
+  const got = await page.evaluate(
+    async ({ seeds, options }) => {
+      const engine = await open({ model: "/models/internvideo2/" });
+      const events = await collect(engine.fineTune(await worldSamples(engine, seeds), options));
+      const { adapter } = events.at(-1);
+      const { frames } = await engine.worldClip(4);
+      const cosine = async () => (await engine.score(frames, ["a fox pushes a ball"])).captions[0].cosine;
+      const base = await cosine();
+      await engine.adapters.use({ [adapter]: 1 });
+      const tuned = await cosine();
+      engine.dispose();
+      return { losses: lossesOf(events), base, tuned };
+    },
+    { seeds: SEEDS, options },
+  );
+  const native = JSON.parse(example("fine_tune_world", folder, JSON.stringify(options), ...SEEDS.map(String)));
+  assert.equal(got.losses.length, 4);
+  got.losses.forEach((loss, step) => {
+    assert.ok(Math.abs(loss - native.losses[step]) < 1e-3, `step ${step}: ${loss} in the page, ${native.losses[step]} natively`);
+  });
+  assert.notEqual(got.tuned, got.base);
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
 test("an adapter is kept, used, mixed, compared, renamed, exported for the command line, imported and deleted", async (t) => {
   const { context, page, problems } = await libraryPage();
   const caption = "a fox pushes a ball";

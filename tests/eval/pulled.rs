@@ -3,7 +3,7 @@
 use super::*;
 use sgcr::config::Dtype;
 use sgcr::data::benchmark::{DataFile, PairTask, RetrievalTask, VideoNames};
-use sgcr::eval::run::{Finished, PieceHash, PulledRun, Question, Task};
+use sgcr::eval::run::{Finished, PieceHash, PulledRun, Question, ScoreRule, Task};
 use sgcr::event::{Abort, Silent};
 use sgcr::platform::{ComputeDevice, DeviceName, block_on};
 use sgcr::session::Session;
@@ -99,6 +99,8 @@ fn question(session: &Session, task: Task, limit: Option<usize>) -> Question {
         preprocess: task.preprocess(session.preprocess(), model_type),
         sampling_seed: 0,
         pre_text: task.cleans_captions(model_type),
+        score: ScoreRule::Cosine,
+        candidates: 0,
         model: session.identity(Path::new("www/model"), None, &[]).unwrap(),
     }
 }

@@ -3,9 +3,9 @@
 
 use crate::support::{self, Stored, assert_close, config, fixture, floats, load, read, test_device};
 use burn::tensor::{Device, Tensor};
-use sgcr::config::Activation;
+use sgcr::config::{Activation, VideoPooling};
 use sgcr::model::internvideo2::{Internvideo2, interpolated, sin_cos_table};
-use sgcr::model::{StagedVideo as _, VideoOptions, VideoTextModel, cosines, unit};
+use sgcr::model::{StagedVideo as _, VideoOptions, VideoTextModel, cosines, is_matching_key, unit};
 use sgcr::text::Tokenizer;
 use sgcr::weights::{Checkpoint, HostTensor, Layout, TensorSource as _};
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ const ATOL: f32 = 3.6e-5;
 fn weights(file: &str) -> BTreeMap<String, Stored> {
     let source = Checkpoint::open(&fixture(&format!("{NAME}/{file}"))).unwrap();
     assert_eq!(source.layout(), Some(Layout::Internvideo2));
-    assert!(source.left_out().iter().any(|name| name.ends_with("itm_head.weight")));
+    assert!(source.left_out().iter().any(|name| name.ends_with("cls.predictions.bias")));
     let read_tensor = |name: &String| {
         let HostTensor { shape, values } = source.read(name).unwrap();
         (name.clone(), Stored { shape, floats: values })
@@ -113,8 +113,8 @@ fn internvideo2_reads_captions_as_the_original() {
     let ids = expected["token_ids"].ids(&device);
     let (mut x, mask) = bert.prepare(ids.clone()).unwrap();
     close(&expected, "text_hidden0", x.clone());
-    for (at, block) in bert.encoder.layer.iter().enumerate() {
-        x = block.forward(x, mask.clone());
+    for (at, block) in bert.embedding_blocks().iter().enumerate() {
+        x = block.forward(x, mask.clone(), None);
         close(&expected, &format!("text_hidden{}", at + 1), x.clone());
     }
     close(&expected, "text_last", x);
@@ -135,6 +135,34 @@ fn internvideo2_reads_captions_as_the_original() {
     let probabilities = burn::tensor::activation::softmax(similarity * 100.0, 1);
     assert_close("probs_100", probabilities, &expected["probs_100"], 1e-2, 1e-4);
     assert!((floats(model.temperature())[0] - 0.0437).abs() < 1e-6);
+}
+
+#[test]
+fn internvideo2_matches_captions_with_videos_as_the_original() {
+    let (device, expected) = (test_device(), expected());
+    let model = model(Activation::Gelu, &device);
+    let wanted = VideoOptions { tokens: true, ..VideoOptions::default() };
+    let video = model.encode_video(expected["pixels_demo"].tensor(&device), &wanted).unwrap();
+    let tokens = video.tokens.unwrap();
+    close(&expected, "x_vis", tokens.clone());
+    let ids = expected["token_ids"].ids(&device);
+    let of = |video: usize| tokens.clone().narrow(0, video, 1);
+    let scores = |video: usize, ids| model.match_captions(&of(video), ids).unwrap();
+    let all = Tensor::cat(vec![scores(0, ids.clone()), scores(1, ids.clone())], 1).transpose();
+    close(&expected, "vtm_score", all);
+    // One caption has the score that it has among others.
+    let alone = Stored { shape: vec![1, 1], floats: vec![expected["vtm_score"].floats[6 + 2]] };
+    assert_close("alone", scores(1, ids.clone().narrow(0, 2, 1)), &alone, 1e-3, ATOL);
+
+    assert_eq!(model.match_captions(&tokens, ids.clone()).unwrap_err().code(), "shape-mismatch");
+    assert_eq!(model.match_captions(&of(0).narrow(2, 0, 4), ids.clone()).unwrap_err().code(), "shape-mismatch");
+    let mut config = config(NAME);
+    config.internvideo2.as_mut().unwrap().matching_layers = 0;
+    let mut weights = weights("checkpoint.safetensors");
+    weights.retain(|name, _| !is_matching_key(name, config.text.layers));
+    let embeds = load(&config, &weights, &device);
+    assert!(model.can_match() && !embeds.can_match());
+    assert_eq!(embeds.match_captions(&of(0), ids).unwrap_err().code(), "invalid-input");
 }
 
 #[test]
@@ -182,9 +210,9 @@ fn frame_by_frame(x: Tensor<3>, frames: usize, scene: usize) -> Tensor<3> {
 }
 
 /// InternVideo2 with the fixture's SG tokens.
-fn with_scene_tokens(activation: Activation, pooled: bool, device: &Device) -> VideoTextModel {
+fn with_scene_tokens(activation: Activation, pooling: VideoPooling, device: &Device) -> VideoTextModel {
     let mut config = config("sgcr_iv2");
-    (config.activation, config.scene_tokens.pooled) = (activation, pooled);
+    (config.activation, config.scene_tokens.pooling) = (activation, pooling);
     let mut weights = weights("checkpoint.safetensors");
     weights.extend(read("sgcr_iv2/sg_params.safetensors"));
     load(&config, &weights, device)
@@ -193,7 +221,7 @@ fn with_scene_tokens(activation: Activation, pooled: bool, device: &Device) -> V
 #[test]
 fn internvideo2_with_scene_tokens_is_the_reference() {
     let (device, plain, expected) = (test_device(), expected(), read("sgcr_iv2/expected.safetensors"));
-    let model = with_scene_tokens(Activation::Gelu, true, &device);
+    let model = with_scene_tokens(Activation::Gelu, VideoPooling::All, &device);
     let close2 = |key: &str, got: Tensor<2>| assert_close(key, got, &expected[key], 1e-3, 1e-4);
     let close4 = |key: &str, got: Tensor<4>, atol: f32| assert_close(key, got, &expected[key], 1e-3, atol);
     let own = internvideo2(&model);
@@ -240,10 +268,48 @@ fn internvideo2_with_scene_tokens_is_the_reference() {
     let without = model.encode_video(pixels.clone(), &without).unwrap();
     assert!(without.scene.is_none());
     support::assert_close("video_proj", without.embed, &plain["video_proj"], 1e-3, ATOL);
-    for (key, activation, pooled) in
-        [("video_proj_gelutanh", Activation::GeluTanh, true), ("video_proj_pool_without_sg", Activation::Gelu, false)]
-    {
-        let model = with_scene_tokens(activation, pooled, &device);
+    for (key, activation, pooling) in [
+        ("video_proj_gelutanh", Activation::GeluTanh, VideoPooling::All),
+        ("video_proj_pool_without_sg", Activation::Gelu, VideoPooling::WithoutScene),
+    ] {
+        let model = with_scene_tokens(activation, pooling, &device);
         close2(key, model.encode_video(pixels.clone(), &VideoOptions::default()).unwrap().embed);
     }
+}
+
+/// `w x + b`, one number at a time.
+fn affine(x: &[f64], weight: &Stored, bias: &Stored) -> Vec<f64> {
+    let rows = weight.floats.chunks_exact(x.len()).zip(&bias.floats);
+    rows.map(|(row, b)| row.iter().zip(x).map(|(w, x)| f64::from(*w) * x).sum::<f64>() + f64::from(*b)).collect()
+}
+
+/// Choice 19's other reading, by hand from the reference's tokens: of CLS alone the pooling's attention is CLS.
+#[test]
+fn internvideo2_s_embedding_of_cls_alone_is_the_pooling_s_maps_of_it() {
+    let (device, plain, reference) = (test_device(), expected(), read("sgcr_iv2/expected.safetensors"));
+    let weights = weights("checkpoint.safetensors");
+    let get = |name: &str| &weights[&format!("vision_encoder.clip_projector.{name}")];
+    let [batch, tokens, width] = reference["x_vis"].shape[..] else { panic!("three axes") };
+    let mut wanted = Vec::new();
+    for video in 0..batch {
+        let at = video * tokens * width;
+        let cls: Vec<f64> = reference["x_vis"].floats[at..at + width].iter().map(|x| f64::from(*x)).collect();
+        let mean = cls.iter().sum::<f64>() / width as f64;
+        let variance = cls.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / width as f64;
+        let norm = get("norm1_v.weight").floats.iter().zip(&get("norm1_v.bias").floats);
+        let scale = (variance + 1e-5).sqrt().recip();
+        let normed: Vec<f64> =
+            cls.iter().zip(norm).map(|(x, (w, b))| (x - mean) * scale * f64::from(*w) + f64::from(*b)).collect();
+        let value = affine(&normed, get("cross_attn.v.weight"), get("cross_attn.v_bias"));
+        let pooled = affine(&value, get("cross_attn.proj.weight"), get("cross_attn.proj.bias"));
+        wanted.extend(affine(&pooled, &weights["vision_proj.weight"], &weights["vision_proj.bias"]));
+    }
+    let shape = vec![batch, wanted.len() / batch];
+    let wanted = Stored { shape, floats: wanted.into_iter().map(|x| x as f32).collect() };
+    let model = with_scene_tokens(Activation::Gelu, VideoPooling::Cls, &device);
+    let video = model.encode_video(plain["pixels_demo"].tensor(&device), &VideoOptions::default()).unwrap();
+    assert_close("v of CLS", video.embed.clone(), &wanted, 1e-3, 1e-4);
+    let all = &reference["video_proj"].floats;
+    assert!(floats(video.embed).iter().zip(all).any(|(a, b)| (a - b).abs() > 0.05), "it is another embedding");
+    assert!(video.scene.is_some());
 }

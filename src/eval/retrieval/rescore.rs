@@ -1,7 +1,9 @@
-//! What candidates are ranked by: the similarity, or the similarity after a dual softmax.
+//! What candidates are ranked by: the similarity, the similarity after a dual softmax, or scores of a second look.
 
 use super::{Block, Pairing};
+use crate::error::{Error, Result};
 use crate::platform::parallel_map;
+use std::collections::BTreeMap;
 
 /// The score of a text for a video, and of a video for a text.
 pub trait Rule: Sync {
@@ -22,6 +24,61 @@ impl Rule for Raw {
 
     fn of_video(&self, _video: usize, _text: usize, similarity: f64) -> f64 {
         similarity
+    }
+}
+
+/// The score of candidates that were not looked at again (models.md 2.3).
+const UNSEEN: f64 = -100.0;
+
+/// Scores of some candidates of each query.
+#[derive(Debug, Clone)]
+pub struct Rescored {
+    /// Of each video, its texts' scores.
+    texts_of: Vec<BTreeMap<usize, f32>>,
+    /// Of each text, its videos' scores.
+    videos_of: Vec<BTreeMap<usize, f32>>,
+}
+
+impl Rescored {
+    /// None yet.
+    #[must_use]
+    pub fn new(videos: usize, texts: usize) -> Self {
+        Self { texts_of: vec![BTreeMap::new(); videos], videos_of: vec![BTreeMap::new(); texts] }
+    }
+
+    /// A text's score among the candidates of a video.
+    pub fn add_text(&mut self, video: usize, text: usize, score: f32) {
+        self.texts_of[video].insert(text, score);
+    }
+
+    /// A video's score among the candidates of a text.
+    pub fn add_video(&mut self, video: usize, text: usize, score: f32) {
+        self.videos_of[text].insert(video, score);
+    }
+
+    /// Videos and texts.
+    pub(super) const fn extents(&self) -> [usize; 2] {
+        [self.texts_of.len(), self.videos_of.len()]
+    }
+
+    /// # Errors
+    /// [`Error::NonFinite`].
+    pub(super) fn check(&self) -> Result<()> {
+        let scores = self.texts_of.iter().chain(&self.videos_of).flat_map(BTreeMap::values);
+        match scores.enumerate().find(|(_, score)| !score.is_finite()) {
+            Some((index, _)) => Err(Error::NonFinite { name: "scores of candidates".to_owned(), index }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Rule for Rescored {
+    fn of_text(&self, video: usize, text: usize, _similarity: f64) -> f64 {
+        self.texts_of[video].get(&text).map_or(UNSEEN, |score| f64::from(*score))
+    }
+
+    fn of_video(&self, video: usize, text: usize, _similarity: f64) -> f64 {
+        self.videos_of[text].get(&video).map_or(UNSEEN, |score| f64::from(*score))
     }
 }
 

@@ -164,6 +164,26 @@ proptest! {
 }
 
 #[test]
+fn what_was_not_looked_at_again_stands_last() {
+    let pairing = Pairing::captions(2, &[0, 1, 1]).unwrap();
+    let mut scores = Rescored::new(2, 3);
+    // Video 0 has its own text behind another; video 1 has none of its own among its candidates.
+    scores.add_text(0, 0, -3.0);
+    scores.add_text(0, 2, 1.0);
+    scores.add_text(1, 0, 0.5);
+    scores.add_video(0, 0, 2.0);
+    scores.add_video(1, 1, -7.0);
+    let found = block_on(rescored_retrieval(&pairing, scores.clone())).unwrap();
+    let rank = |optimistic, pessimistic| Rank { optimistic, pessimistic };
+    assert_eq!(found.video_to_text.ranks, [rank(2, 2), rank(2, 2)]);
+    assert_eq!(found.text_to_video.ranks, [rank(1, 1), rank(1, 1), rank(1, 2)]);
+    let error = block_on(rescored_retrieval(&Pairing::one_to_one(2).unwrap(), scores.clone())).unwrap_err();
+    assert_eq!(error.code(), "shape-mismatch");
+    scores.add_video(0, 1, f32::NAN);
+    assert_eq!(block_on(rescored_retrieval(&pairing, scores)).unwrap_err().code(), "non-finite");
+}
+
+#[test]
 fn ties_are_counted_by_hand() {
     // Video 0 is as near to text 1 as to its own; video 1 has two equal captions of its own, which are no tie.
     let pairing = Pairing::captions(2, &[0, 1, 1]).unwrap();

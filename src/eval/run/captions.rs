@@ -64,10 +64,14 @@ impl Captions {
         self.vectors.get(&self.seen(caption)).map(Vec::as_slice).ok_or_else(unknown)
     }
 
-    /// The caption as the tokenizer gets it.
     fn seen(&self, caption: &str) -> String {
-        if self.clean { pre_text(caption, None) } else { caption.to_owned() }
+        seen(caption, self.clean)
     }
+}
+
+/// A caption as the tokenizer gets it; `clean` where captions are cleaned first.
+pub fn seen(caption: &str, clean: bool) -> String {
+    if clean { pre_text(caption, None) } else { caption.to_owned() }
 }
 
 /// Captions that are embedded together.

@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 use crate::event::Abort;
 use crate::video::decode::{self, Clip};
 use crate::video::{Frames, preprocess};
-use std::path::Path;
+use crate::world::WorldClip;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A clip ready for the model.
@@ -37,6 +38,17 @@ pub enum Content {
         /// Frames.
         frames: usize,
     },
+}
+
+/// A decoded clip.
+#[derive(Debug)]
+pub struct Decoded {
+    /// What it is made from.
+    pub facts: ClipFacts,
+    /// `[frames, 3, side, side]`.
+    pub pixels: Vec<f32>,
+    /// Time that finding, reading and decoding took.
+    pub spent: Duration,
 }
 
 /// Makes clips ready; used by several threads.
@@ -72,31 +84,62 @@ impl<'a> ClipReader<'a> {
     pub fn prepare(&self, video: &str) -> Result<Prepared> {
         let started = Instant::now();
         self.abort.check()?;
-        let prepared = match &self.index {
-            Some(index) => {
-                let path = index.find(video)?;
-                self.prepared(file_hash::of_path(&path)?, || one_clip(&path, self.abort))
-            }
+        let found = self.find(video)?;
+        let key = self.keys.of(found.sha256());
+        let (content, facts) = match self.cache.video(&key) {
+            Some((embed, facts)) => (Content::Embedding(embed), facts),
             None => {
-                let clip = world_clip(video)?;
-                self.prepared(world_sha256(video), || Ok(Box::new(clip)))
+                let (pixels, facts) = self.pixels(found)?;
+                (Content::Pixels { pixels, frames: facts.frames.len() }, facts)
             }
         };
-        prepared.map(|prepared| Prepared { spent: started.elapsed(), ..prepared })
+        Ok(Prepared { key, facts, content, spent: started.elapsed() })
     }
 
-    fn prepared(&self, sha256: String, open: impl FnOnce() -> Result<Clip>) -> Result<Prepared> {
-        let key = self.keys.of(&sha256);
-        let spent = Duration::ZERO;
-        if let Some((embed, facts)) = self.cache.video(&key) {
-            return Ok(Prepared { key, facts, content: Content::Embedding(embed), spent });
+    /// Finds, reads and decodes a video, whether it was embedded before or not.
+    ///
+    /// # Errors
+    /// As [`ClipReader::prepare`].
+    pub fn decode(&self, video: &str) -> Result<Decoded> {
+        let started = Instant::now();
+        self.abort.check()?;
+        let (pixels, facts) = self.pixels(self.find(video)?)?;
+        Ok(Decoded { facts, pixels, spent: started.elapsed() })
+    }
+
+    fn find(&self, video: &str) -> Result<Found> {
+        match &self.index {
+            Some(index) => {
+                let path = index.find(video)?;
+                Ok(Found::File { sha256: file_hash::of_path(&path)?, path })
+            }
+            None => Ok(Found::World { sha256: world_sha256(video), clip: Box::new(world_clip(video)?) }),
         }
-        let config = &self.settings.preprocess;
-        let mut clip = open()?;
+    }
+
+    fn pixels(&self, found: Found) -> Result<(Vec<f32>, ClipFacts)> {
+        let sha256 = found.sha256().to_owned();
+        let mut clip: Clip = match found {
+            Found::File { path, .. } => one_clip(&path, self.abort)?,
+            Found::World { clip, .. } => clip,
+        };
         let facts = ClipFacts::choose(self.settings, &clip.info(), sha256)?;
-        let pixels = preprocess::pixels(&clip.read(&facts.frames)?, config);
-        let content = Content::Pixels { pixels, frames: facts.frames.len() };
-        Ok(Prepared { key, facts, content, spent })
+        let pixels = preprocess::pixels(&clip.read(&facts.frames)?, &self.settings.preprocess);
+        Ok((pixels, facts))
+    }
+}
+
+/// Where a clip comes from.
+enum Found {
+    File { sha256: String, path: PathBuf },
+    World { sha256: String, clip: Box<WorldClip> },
+}
+
+impl Found {
+    fn sha256(&self) -> &str {
+        match self {
+            Self::File { sha256, .. } | Self::World { sha256, .. } => sha256,
+        }
     }
 }
 

@@ -5,12 +5,13 @@ use super::captions::Captions;
 use super::classes::{self, ClassLine, Classes};
 use super::journal::Journal;
 use super::lines::to_bytes;
+use super::matching;
 use super::near_misses::{self, PairLine, Selected};
 use super::results::{MissingVideo, Outcome, Results, Times};
 use super::retrieval::{Ranked, VideoLine};
 use super::velociti_csv;
 use super::videos::Run;
-use super::{Question, Task};
+use super::{Question, ScoreRule, Task};
 use crate::data::benchmark::{ClassSet, PairSample, RetrievalSet};
 use crate::error::{Error, Result};
 use crate::eval::scores::unit;
@@ -39,6 +40,18 @@ pub trait Embedder {
     /// # Errors
     /// Those of the model and of the device.
     fn embed_tokens(&self, tokens: &TokenIds) -> Result<Vec<Vec<f32>>>;
+
+    /// Refuses a model that cannot match captions with a clip.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`].
+    fn check_matching(&self) -> Result<()>;
+
+    /// Matches rows of token ids, all of the same length, with one clip as [`Embedder::embed_clip`] takes it: a score a row.
+    ///
+    /// # Errors
+    /// Those of the model and of the device; [`Error::Aborted`].
+    fn match_clip(&self, pixels: Vec<f32>, frames: usize, tokens: &TokenIds, abort: &Abort) -> Result<Vec<f32>>;
 }
 
 /// What is to be measured, where the data is, and where results go.
@@ -69,8 +82,12 @@ pub struct Request {
 ///
 /// # Errors
 /// Data that does not parse; [`Error::InvalidInput`] where the folder holds another run; [`Error::Aborted`] (what was done
-/// stays); those of the model, the device and the disk.
+/// stays); [`Error::InvalidInput`] for matching with a model that cannot, and for classes; those of the model, the device and
+/// the disk.
 pub fn evaluate(request: &Request, model: &impl Embedder, events: &mut impl Events, abort: &Abort) -> Result<Outcome> {
+    if request.question.score == ScoreRule::Matching {
+        matching::check(&request.question, model)?;
+    }
     let run = Run::open(request, model, abort)?;
     match request.question.task {
         Task::Pairs(_) | Task::World => pairs(&run, near_misses::samples(&request.question, run.files())?, events),
@@ -116,13 +133,25 @@ fn pairs(run: &Run<'_, impl Embedder>, samples: Vec<PairSample>, events: &mut im
     // A line of a row that is not there any more cannot be: the data's hash is part of the settings.
     let waiting = samples.waiting(&done);
     let videos: Vec<&str> = waiting.iter().map(|(video, _)| *video).collect();
-    let captions = if videos.is_empty() { Captions::default() } else { embed(run, samples.captions(), events)? };
-    let (mut missing, times) = run.for_each_video(&videos, events, |at, video| {
-        let lines = near_misses::lines(settings, waiting[at].1.iter().copied(), &video, &captions)?;
+    let mut keep = |lines: Vec<PairLine>| -> Result<()> {
         journal.append(&lines)?;
         done.extend(lines.into_iter().map(|line| (line.at, line)));
         Ok(())
-    })?;
+    };
+    let waiting_of = |at: usize| waiting[at].1.iter().copied();
+    let (mut missing, times) = match settings.score {
+        ScoreRule::Matching => matching::pairs(run, &samples, &videos, events, |at, matched| {
+            let facts = (matched.facts, matched.milliseconds);
+            keep(near_misses::scored_lines(settings, waiting_of(at), facts, |caption| matched.score(caption))?)
+        })?,
+        ScoreRule::Cosine => {
+            let captions =
+                if videos.is_empty() { Captions::default() } else { embed(run, samples.captions(), events)? };
+            run.for_each_video(&videos, events, |at, video| {
+                keep(near_misses::lines(settings, waiting_of(at), &video, &captions)?)
+            })?
+        }
+    };
     for video in &mut missing {
         video.samples = waiting.iter().find(|(name, _)| *name == video.video).map_or(0, |(_, samples)| samples.len());
     }
@@ -194,10 +223,18 @@ fn rank(run: &Run<'_, impl Embedder>, set: &RetrievalSet, events: &mut impl Even
     let vectors: Result<Vec<Vec<f32>>> = lines.iter().map(|line| kept_vector(run, line)).collect();
     let ranked = Ranked::new(&lines, vectors?, captions(), &texts)?;
     let metrics = block_on(ranked.rank())?;
-    write_beside(&run.journal(), &to_bytes(&ranked.samples(&metrics.raw))?)?;
+    let matched = match settings.candidates {
+        Some(count) => Some(matching::re_rank(run, &ranked, count, events)?),
+        None => None,
+    };
+    let ranks = matched.as_ref().unwrap_or(&metrics.raw);
+    write_beside(&run.journal(), &to_bytes(&ranked.samples(ranks))?)?;
     let times = Times { total_seconds: run.seconds(), ..times };
     let mut results = Results::new(settings.clone(), original, ranked.captions(), missing, times);
     ranked.add(&mut results, &metrics);
+    if let Some(matched) = &matched {
+        ranked.add_matched(&mut results, matched);
+    }
     results.write(&run.request().output)
 }
 

@@ -24,9 +24,9 @@ pub struct PairLine {
     /// The pair.
     #[serde(flatten)]
     pub sample: PairSample,
-    /// Cosine of the clip and the positive caption.
+    /// Score of the clip and the positive caption ([`RunSettings::score`]).
     pub pos_score: f32,
-    /// Cosine of the clip and the negative caption.
+    /// Score of the clip and the negative caption.
     pub neg_score: f32,
     /// Whether the answer counts as right.
     pub correct: bool,
@@ -114,7 +114,12 @@ impl Selected {
 
     /// Both captions of every sample.
     pub fn captions(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().flat_map(|(_, sample)| [sample.positive.as_str(), sample.negative.as_str()])
+        self.all().iter().flat_map(|(_, sample)| [sample.positive.as_str(), sample.negative.as_str()])
+    }
+
+    /// Every sample with its position in the data.
+    pub fn all(&self) -> &[(usize, PairSample)] {
+        &self.0
     }
 
     /// What is left to do, videos in the order of their first sample.
@@ -132,7 +137,7 @@ impl Selected {
     }
 }
 
-/// The lines of a video's samples, given with their positions in the data.
+/// The lines of an embedded video's samples, given with their positions in the data.
 ///
 /// # Errors
 /// [`Error::InvalidInput`] where a caption was not embedded.
@@ -142,11 +147,24 @@ pub fn lines<'a>(
     video: &EmbeddedVideo,
     captions: &Captions,
 ) -> Result<Vec<PairLine>> {
+    let cosine = |caption: &str| -> Result<f32> { Ok(dot(&video.vector, captions.of(caption)?)) };
+    scored_lines(settings, samples, (&video.facts, video.milliseconds), cosine)
+}
+
+/// The lines of samples whose captions `score` scores with a clip, of which are known the facts and the milliseconds it took.
+///
+/// # Errors
+/// Those of `score`.
+pub fn scored_lines<'a>(
+    settings: &RunSettings,
+    samples: impl IntoIterator<Item = (usize, &'a PairSample)>,
+    (facts, ms): (&ClipFacts, f64),
+    score: impl Fn(&str) -> Result<f32>,
+) -> Result<Vec<PairLine>> {
     let line = |(at, sample): (usize, &PairSample)| {
-        let pos_score = dot(&video.vector, captions.of(&sample.positive)?);
-        let neg_score = dot(&video.vector, captions.of(&sample.negative)?);
+        let (pos_score, neg_score) = (score(&sample.positive)?, score(&sample.negative)?);
         let judged = settings.ties.judge(pos_score, neg_score);
-        let (sample, clip, ms) = (sample.clone(), video.facts.clone(), video.milliseconds);
+        let (sample, clip) = (sample.clone(), facts.clone());
         Ok(PairLine { at, sample, pos_score, neg_score, correct: judged.correct, tie: judged.tie, clip, ms })
     };
     samples.into_iter().map(line).collect()

@@ -14,7 +14,7 @@ use super::lines::to_bytes;
 use super::near_misses::{self, PairLine, Selected};
 use super::results::{MissingVideo, Results, Times, samples_file};
 use super::retrieval::{Ranked, VideoLine};
-use super::settings::{Question, RunSettings};
+use super::settings::{Question, RunSettings, ScoreRule};
 use super::{EmbeddedVideo, Task};
 use crate::data::benchmark::{ClassSet, DataFile, PairSample, RetrievalSet};
 use crate::error::{Error, Result};
@@ -91,12 +91,16 @@ impl PulledRun {
     /// Reads the data; `tokens` gives captions' rows of token ids.
     ///
     /// # Errors
-    /// Those of the data files, and of the tokenizer.
+    /// Those of the data files, and of the tokenizer; [`Error::InvalidInput`] for another score than the cosine.
     pub fn new(
         question: &Question,
         files: &[DataFile],
         tokens: impl FnOnce(&[String]) -> Result<TokenIds>,
     ) -> Result<Self> {
+        if question.score != ScoreRule::Cosine {
+            let reason = "a run that is pulled compares embeddings; `sgcr eval --match` matches".to_owned();
+            return Err(Error::InvalidInput { what: format!("score \"{}\"", question.score.name()), reason });
+        }
         let settings = RunSettings::of(question, files);
         let (videos, texts, samples) = Samples::read(question, &settings, files)?;
         let captions = Captions::new(settings.pre_text);

@@ -63,12 +63,12 @@ pub struct RankLine {
 
 /// What is ranked: unit vectors of the videos that could be used, and of their texts.
 pub struct Ranked<'a> {
-    lines: Vec<&'a VideoLine>,
-    videos: Vec<Vec<f32>>,
-    captions: Vec<&'a RetrievalCaption>,
-    texts: Vec<Vec<f32>>,
+    pub(super) lines: Vec<&'a VideoLine>,
+    pub(super) videos: Vec<Vec<f32>>,
+    pub(super) captions: Vec<&'a RetrievalCaption>,
+    pub(super) texts: Vec<Vec<f32>>,
     /// Position in `lines` of each text's video.
-    video_of: Vec<usize>,
+    pub(super) video_of: Vec<usize>,
 }
 
 impl<'a> Ranked<'a> {
@@ -162,7 +162,12 @@ impl<'a> Ranked<'a> {
 }
 
 /// Rows and numbers of one direction.
-fn add_direction(results: &mut Results, (name, title): (&str, &str), direction: &RetrievalDirection, videos: &[&str]) {
+pub(super) fn add_direction(
+    results: &mut Results,
+    (name, title): (&str, &str),
+    direction: &RetrievalDirection,
+    videos: &[&str],
+) {
     for at in RECALL_AT {
         let judged = direction.ranks.iter().zip(videos).map(|(rank, video)| {
             (Judged { correct: rank.pessimistic <= at, tie: rank.optimistic != rank.pessimistic }, *video)

@@ -27,8 +27,33 @@ pub struct Question {
     pub sampling_seed: u64,
     /// Whether captions are cleaned first, as the published evaluations do.
     pub pre_text: bool,
+    /// The score of a clip and a caption.
+    pub score: ScoreRule,
+    /// How many candidates of each query of retrieval are matched; 128 as published.
+    pub candidates: usize,
     /// The model, for the record.
     pub model: ModelIdentity,
+}
+
+/// What says how well a caption fits a clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScoreRule {
+    /// The cosine of their embeddings.
+    Cosine,
+    /// The model's own judgement of both together (InternVideo2). Of retrieval it re-ranks the best candidates by cosine.
+    Matching,
+}
+
+impl ScoreRule {
+    /// The name in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cosine => "cosine",
+            Self::Matching => "matching",
+        }
+    }
 }
 
 /// One of several parts that videos are dealt to in turn.
@@ -117,7 +142,10 @@ pub struct RunSettings {
     /// Whether captions were cleaned first.
     pub pre_text: bool,
     /// The score of a clip and a caption.
-    pub score: String,
+    pub score: ScoreRule,
+    /// Of retrieval by matching: so many best candidates of each query by cosine are matched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<usize>,
     /// What equal scores are.
     pub ties: TieRule,
     /// The model.
@@ -129,6 +157,7 @@ impl RunSettings {
     #[must_use]
     pub fn of(question: &Question, files: &[DataFile]) -> Self {
         let name = |file: &DataFile| file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_re_ranked = question.score == ScoreRule::Matching && matches!(question.task, Task::Retrieval(_));
         let tie_is_right = matches!(question.task, Task::Pairs(task) if task.tie_is_right());
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -141,7 +170,8 @@ impl RunSettings {
             sampling_seed: question.sampling_seed,
             seconds: question.task.seconds(),
             pre_text: question.pre_text,
-            score: "cosine".to_owned(),
+            score: question.score,
+            candidates: is_re_ranked.then_some(question.candidates),
             ties: if tie_is_right { TieRule::Right } else { TieRule::Wrong },
             model: question.model.clone(),
         }

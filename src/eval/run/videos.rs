@@ -1,7 +1,7 @@
 //! A run under way: its folder, its settings, and the pass over its videos.
 
 use super::cache::EmbeddingCache;
-use super::clips::{ClipReader, Content, Prepared};
+use super::clips::{ClipReader, Content, Decoded, Prepared};
 use super::facts::ClipFacts;
 use super::feed::Feed;
 use super::results::{MissingVideo, Times};
@@ -13,9 +13,21 @@ use crate::error::{Error, Result};
 use crate::eval::scores::unit;
 use crate::event::{Abort, Event, Events};
 use crate::platform::write_beside;
+use crate::text::TokenIds;
 use std::fs;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A video that captions were matched with.
+#[derive(Debug)]
+pub struct MatchedVideo {
+    /// A score for each caption, more is better.
+    pub scores: Vec<f32>,
+    /// What it was made from.
+    pub facts: ClipFacts,
+    /// Milliseconds of decoding and matching.
+    pub milliseconds: f64,
+}
 
 /// A run with its folder.
 pub struct Run<'a, E> {
@@ -63,7 +75,7 @@ impl<'a, E: Embedder> Run<'a, E> {
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         let settings = folder.join(SETTINGS_FILE);
         if self.request.overwrite && settings.exists() && RunSettings::read(folder)? != self.settings {
-            for path in [self.journal(), self.video_journal(), folder.join(RESULTS_FILE)] {
+            for path in [self.journal(), self.video_journal(), self.match_journal(), folder.join(RESULTS_FILE)] {
                 if path.exists() {
                     fs::remove_file(&path).map_err(Error::io("remove", &path))?;
                 }
@@ -112,6 +124,11 @@ impl<'a, E: Embedder> Run<'a, E> {
         self.request.output.join(format!("videos_{}.jsonl", self.settings.task))
     }
 
+    /// The file of its matched videos, where the best candidates are matched.
+    pub fn match_journal(&self) -> PathBuf {
+        self.request.output.join(format!("matches_{}.jsonl", self.settings.task))
+    }
+
     /// Decodes ahead, embeds and hands over one video after another, with its position in `videos`. Videos that cannot be
     /// used are named in the result.
     ///
@@ -123,34 +140,87 @@ impl<'a, E: Embedder> Run<'a, E> {
         events: &mut impl Events,
         mut visit: impl FnMut(usize, EmbeddedVideo) -> Result<()>,
     ) -> Result<(Vec<MissingVideo>, Times)> {
+        let read = |reader: &ClipReader<'_>, video: &str| reader.prepare(video);
+        self.pass(
+            videos,
+            "videos",
+            events,
+            read,
+            |prepared| prepared.spent,
+            |at, prepared, started| {
+                let Prepared { key, facts, content, spent } = prepared;
+                let vector = self.vector(&key, content, &facts)?;
+                let embedding = started.elapsed();
+                let milliseconds = 1000.0 * (spent + embedding).as_secs_f64();
+                visit(at, EmbeddedVideo { key, vector, facts, milliseconds })?;
+                Ok(embedding)
+            },
+        )
+    }
+
+    /// As [`Run::for_each_video`], matching with each video the rows of token ids that `rows` gives for its position.
+    ///
+    /// # Errors
+    /// As there, and those of `rows`.
+    pub fn match_each_video(
+        &self,
+        videos: &[&str],
+        stage: &'static str,
+        events: &mut impl Events,
+        mut rows: impl FnMut(usize) -> Result<TokenIds>,
+        mut visit: impl FnMut(usize, MatchedVideo) -> Result<()>,
+    ) -> Result<(Vec<MissingVideo>, Times)> {
+        let read = |reader: &ClipReader<'_>, video: &str| reader.decode(video);
+        self.pass(
+            videos,
+            stage,
+            events,
+            read,
+            |decoded| decoded.spent,
+            |at, decoded, started| {
+                let Decoded { facts, pixels, spent } = decoded;
+                let scores = self.model.match_clip(pixels, facts.frames.len(), &rows(at)?, self.abort)?;
+                let matching = started.elapsed();
+                let milliseconds = 1000.0 * (spent + matching).as_secs_f64();
+                visit(at, MatchedVideo { scores, facts, milliseconds })?;
+                Ok(matching)
+            },
+        )
+    }
+
+    /// Has threads `read` the videos ahead, and hands over one after another with its position and the moment it was there;
+    /// `spent` says how long reading took, `visit` how long the model had it.
+    fn pass<T: Send + 'static>(
+        &self,
+        videos: &[&str],
+        stage: &'static str,
+        events: &mut impl Events,
+        read: impl Fn(&ClipReader<'_>, &str) -> Result<T> + Sync,
+        spent: impl Fn(&T) -> Duration,
+        mut visit: impl FnMut(usize, T, Instant) -> Result<Duration>,
+    ) -> Result<(Vec<MissingVideo>, Times)> {
         let (mut missing, mut times) = (Vec::new(), Times::default());
         if videos.is_empty() {
             return Ok((missing, times));
         }
         let reader = ClipReader::new(&self.settings, &self.cache, self.request.videos.as_deref(), self.abort)?;
-        let prepare = |video: &&str, send: &mut dyn FnMut(Result<Prepared>) -> bool| {
-            send(reader.prepare(video));
+        let work = |video: &&str, send: &mut dyn FnMut(Result<T>) -> bool| {
+            send(read(&reader, video));
         };
         std::thread::scope(|scope| {
-            let feed = Feed::start(scope, videos, self.request.decoders, &prepare);
+            let feed = Feed::start(scope, videos, self.request.decoders, &work);
             for (at, video) in videos.iter().enumerate() {
                 self.abort.check()?;
                 match feed.next_of(at).flatten() {
-                    Ok(prepared) => {
-                        times.decode_seconds += prepared.spent.as_secs_f64();
-                        let spent = prepared.spent.as_secs_f64();
-                        let started = Instant::now();
-                        let vector = self.vector(&prepared.key, prepared.content, &prepared.facts)?;
-                        let embedding = started.elapsed().as_secs_f64();
-                        times.embed_seconds += embedding;
+                    Ok(clip) => {
+                        times.decode_seconds += spent(&clip).as_secs_f64();
+                        times.embed_seconds += visit(at, clip, Instant::now())?.as_secs_f64();
                         times.videos += 1;
-                        let milliseconds = 1000.0 * (spent + embedding);
-                        visit(at, EmbeddedVideo { key: prepared.key, vector, facts: prepared.facts, milliseconds })?;
                     }
                     Err(error) if is_the_video_s(&error) => missing.push(MissingVideo::new(video, &error)),
                     Err(error) => return Err(error),
                 }
-                events.emit(Event::Progress { stage: "videos", done: at as u64 + 1, total: videos.len() as u64 });
+                events.emit(Event::Progress { stage, done: at as u64 + 1, total: videos.len() as u64 });
             }
             Ok(())
         })?;

@@ -1,4 +1,5 @@
-//! The text encoder: BERT up to the block from which the checkpoint's blocks match captions with videos (models.md 2.2).
+//! The text encoder: BERT (models.md 2.2). Its lower blocks embed captions; the upper ones, if the model has them, also attend
+//! to a video's tokens and match captions with it (models.md 2.3).
 
 use crate::config::{Activation, Internvideo2Config, ModelConfig};
 use crate::error::{Error, Result};
@@ -24,7 +25,10 @@ impl TextEncoder {
     #[must_use]
     pub fn empty(config: &ModelConfig, own: &Internvideo2Config, device: &Device) -> Self {
         let text = &config.text;
-        let layer = |_| BertBlock::empty(text.width, text.heads, own.text_hidden, device);
+        let layer = |at| {
+            let seen = (at >= text.layers).then_some(config.vision.width);
+            BertBlock::empty(config, own.text_hidden, seen, device)
+        };
         Self {
             bert: Bert {
                 embeddings: Embeddings {
@@ -33,7 +37,7 @@ impl TextEncoder {
                     token_type_embeddings: TokenEmbedding::empty(2, text.width, device),
                     layer_norm: LayerNorm::empty(text.width, EPS, device),
                 },
-                encoder: Encoder { layer: (0..text.layers).map(layer).collect() },
+                encoder: Encoder { layer: (0..text.layers + own.matching_layers).map(layer).collect() },
             },
         }
     }
@@ -64,19 +68,39 @@ pub struct Embeddings {
 /// Key `encoder`.
 #[derive(Module, Debug)]
 pub struct Encoder {
-    /// The blocks.
+    /// The blocks that embed captions, then those that match them with a video.
     pub layer: Vec<BertBlock>,
 }
 
 impl Bert {
-    /// `ids` `[batch, positions]`, padded with 0 at the end, to the last block's output `[batch, positions, width]`.
+    /// The blocks that embed captions.
+    #[must_use]
+    pub fn embedding_blocks(&self) -> &[BertBlock] {
+        let layer = &self.encoder.layer;
+        &layer[..layer.iter().take_while(|block| block.crossattention.is_none()).count()]
+    }
+
+    /// `ids` `[batch, positions]`, padded with 0 at the end, to the last embedding block's output
+    /// `[batch, positions, width]`.
     ///
     /// # Errors
     /// [`Error::ShapeMismatch`] when there are more positions than the model has.
     pub fn forward(&self, ids: Tensor<2, Int>) -> Result<Tensor<3>> {
         let (mut x, mask) = self.prepare(ids)?;
+        for block in self.embedding_blocks() {
+            x = block.forward(x, mask.clone(), None);
+        }
+        Ok(x)
+    }
+
+    /// As [`Bert::forward`] through all blocks, of which the upper ones see one video's tokens `[1, tokens, video width]`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn forward_with_video(&self, ids: Tensor<2, Int>, video: &Tensor<3>) -> Result<Tensor<3>> {
+        let (mut x, mask) = self.prepare(ids)?;
         for block in &self.encoder.layer {
-            x = block.forward(x, mask.clone());
+            x = block.forward(x, mask.clone(), Some(video));
         }
         Ok(x)
     }
@@ -101,11 +125,14 @@ impl Bert {
     }
 }
 
-/// `x = norm(x + attention(x)); x = norm(x + mlp(x))`.
+/// `x = norm(x + attention(x)); x = norm(x + crossattention(x, video)); x = norm(x + mlp(x))`, of an embedding block without
+/// the second.
 #[derive(Module, Debug)]
 pub struct BertBlock {
     /// Key `attention`.
     pub attention: BertAttention,
+    /// Key `crossattention`, of the blocks that match: keys and values are a video's tokens.
+    pub crossattention: Option<BertAttention>,
     /// Key `intermediate`: width to hidden.
     pub intermediate: Dense,
     /// Key `output`: hidden to width.
@@ -114,7 +141,7 @@ pub struct BertBlock {
     heads: usize,
 }
 
-/// Key `attention`.
+/// Keys `attention` and `crossattention`.
 #[derive(Module, Debug)]
 pub struct BertAttention {
     /// Key `self`: queries, keys, values.
@@ -123,7 +150,42 @@ pub struct BertAttention {
     pub output: DenseAndNorm,
 }
 
-/// Width to width each.
+impl BertAttention {
+    /// Of what is `seen` wide to `width`.
+    fn empty(width: usize, seen: usize, device: &Device) -> Self {
+        let map = |inputs| Linear::empty(inputs, width, device);
+        Self {
+            self_: BertProjections { query: map(width), key: map(seen), value: map(seen) },
+            output: DenseAndNorm::empty(width, width, device),
+        }
+    }
+
+    /// `x` `[batch, positions, width]` attends to `seen` `[batch, tokens, its width]`.
+    fn forward(&self, x: Tensor<3>, seen: Tensor<3>, mask: Option<Tensor<4>>, heads: usize) -> Tensor<3> {
+        let heads_of = |map: &Linear, x: Tensor<3>| -> Tensor<4> {
+            let [heads] = split_heads(map.forward(x), heads);
+            heads
+        };
+        let BertProjections { query, key, value } = &self.self_;
+        let (k, v) = (heads_of(key, seen.clone()), heads_of(value, seen));
+        let attended = attend(heads_of(query, x.clone()), k, v, mask);
+        self.output.forward(join_heads(attended), x)
+    }
+
+    /// Its linear maps, in a block where it is called by these names.
+    fn linears_mut(&mut self, names: [&'static str; 4]) -> [LinearSlot<'_>; 4] {
+        let [query, key, value, output] = names;
+        let projections = &mut self.self_;
+        [
+            projections.query.slot(query),
+            projections.key.slot(key),
+            projections.value.slot(value),
+            self.output.dense.slot(output),
+        ]
+    }
+}
+
+/// To the text encoder's width each.
 #[derive(Module, Debug)]
 pub struct BertProjections {
     /// Of the queries.
@@ -161,30 +223,29 @@ impl DenseAndNorm {
 }
 
 impl BertBlock {
-    /// Not yet filled weights.
-    fn empty(width: usize, heads: usize, hidden: usize, device: &Device) -> Self {
-        let map = || Linear::empty(width, width, device);
+    /// Not yet filled weights; `seen` is the width of what the block sees beside captions, if anything.
+    fn empty(config: &ModelConfig, hidden: usize, seen: Option<usize>, device: &Device) -> Self {
+        let width = config.text.width;
         Self {
-            attention: BertAttention {
-                self_: BertProjections { query: map(), key: map(), value: map() },
-                output: DenseAndNorm::empty(width, width, device),
-            },
+            attention: BertAttention::empty(width, width, device),
+            crossattention: seen.map(|seen| BertAttention::empty(width, seen, device)),
             intermediate: Dense { dense: Linear::empty(width, hidden, device) },
             output: DenseAndNorm::empty(hidden, width, device),
-            heads,
+            heads: config.text.heads,
         }
     }
 
-    /// `[batch, positions, width]` to the same; `mask` is added to the scores.
+    /// `[batch, positions, width]` to the same; `mask` is added to the scores of self-attention. A block that matches sees
+    /// one video's tokens `[1, tokens, its width]`, the same for all captions.
     #[must_use]
-    pub fn forward(&self, x: Tensor<3>, mask: Tensor<4>) -> Tensor<3> {
-        let BertProjections { query, key, value } = &self.attention.self_;
-        let [q, k, v] = [query, key, value].map(|map| {
-            let [heads] = split_heads(map.forward(x.clone()), self.heads);
-            heads
-        });
-        let attended = join_heads(attend(q, k, v, Some(mask)));
-        let x = self.attention.output.forward(attended, x);
+    pub fn forward(&self, x: Tensor<3>, mask: Tensor<4>, video: Option<&Tensor<3>>) -> Tensor<3> {
+        let mut x = self.attention.forward(x.clone(), x, Some(mask), self.heads);
+        if let (Some(attention), Some(video)) = (&self.crossattention, video) {
+            // As one sequence of queries, for which the video's keys and values are there once.
+            let [batch, positions, width] = x.dims();
+            let queries = x.reshape([1, batch * positions, width]);
+            x = attention.forward(queries, video.clone(), None, self.heads).reshape([batch, positions, width]);
+        }
         let hidden = activate(self.intermediate.dense.forward(x.clone()), Activation::Gelu);
         self.output.forward(hidden, x)
     }
@@ -192,14 +253,18 @@ impl BertBlock {
 
 impl Adaptable for BertBlock {
     fn linears_mut(&mut self) -> Vec<LinearSlot<'_>> {
-        let BertAttention { self_, output } = &mut self.attention;
-        vec![
-            self_.query.slot("attention.self.query"),
-            self_.key.slot("attention.self.key"),
-            self_.value.slot("attention.self.value"),
-            output.dense.slot("attention.output.dense"),
-            self.intermediate.dense.slot("intermediate.dense"),
-            self.output.dense.slot("output.dense"),
-        ]
+        let attention =
+            ["attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"];
+        let crossattention = [
+            "crossattention.self.query",
+            "crossattention.self.key",
+            "crossattention.self.value",
+            "crossattention.output.dense",
+        ];
+        let mut linears = Vec::from(self.attention.linears_mut(attention));
+        linears.extend(self.crossattention.iter_mut().flat_map(|cross| cross.linears_mut(crossattention)));
+        linears.push(self.intermediate.dense.slot("intermediate.dense"));
+        linears.push(self.output.dense.slot("output.dense"));
+        linears
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::eval::run::{Embedder, Mixture, ModelIdentity, WeightedAdapter};
+use crate::event::Abort;
 use crate::platform::block_on;
 use crate::session::Session;
 use crate::text::TokenIds;
@@ -18,6 +19,14 @@ impl Embedder for Session {
 
     fn embed_tokens(&self, tokens: &TokenIds) -> Result<Vec<Vec<f32>>> {
         block_on(self.embed_rows(tokens))
+    }
+
+    fn check_matching(&self) -> Result<()> {
+        self.model().check_matching()
+    }
+
+    fn match_clip(&self, pixels: Vec<f32>, frames: usize, tokens: &TokenIds, abort: &Abort) -> Result<Vec<f32>> {
+        block_on(self.match_pixels(pixels, frames, tokens, abort))
     }
 }
 

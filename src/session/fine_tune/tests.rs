@@ -3,10 +3,12 @@
 use super::*;
 use crate::event::Silent;
 use crate::platform::{DeviceName, block_on};
+use crate::session::convert_checkpoint;
 use crate::source::{DiskFolder, MemoryFolder};
 use crate::video::FrameSource as _;
 use crate::video::preprocess::resized;
 use crate::video::sampling::frame_indices;
+use crate::weights::{ConvertOptions, find_config};
 use crate::world::{WorldClip, vidor_json};
 
 fn session() -> Session {
@@ -41,6 +43,18 @@ fn graphs(session: &Session, seeds: std::ops::Range<u64>) -> Vec<FineTuneSample>
         plan.with_frames(resized(&clip.render(&indices), preprocess), None).unwrap()
     };
     seeds.map(sample).collect()
+}
+
+/// A model whose linear maps have other names than the shipped one's: as a user has it, converted.
+fn internvideo2(folder: &std::path::Path) -> Session {
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/internvideo2_tiny");
+    let checkpoint = std::path::Path::new(fixture).join("checkpoint_module.pt");
+    let mut options = ConvertOptions::new(&checkpoint, folder.join("model"));
+    options.config = find_config(&checkpoint);
+    convert_checkpoint(options, None, true, &mut Silent, &Abort::default()).unwrap();
+    let device = block_on(ComputeDevice::open(DeviceName::Cpu)).unwrap();
+    let folder = DiskFolder::open(folder.join("model")).unwrap();
+    block_on(Session::open(folder, device, Dtype::F32, &mut Silent, &Abort::default())).unwrap()
 }
 
 fn options() -> FineTuneOptions {
@@ -168,6 +182,31 @@ fn what_was_learnt_fits_its_samples_and_is_an_adapter_of_this_model() {
     assert!((on.margin.unwrap() - done.after.margin.unwrap()).abs() < 1e-5);
     session.set_adapter_weights(&[]).unwrap();
     assert_eq!(margin(&session), done.before);
+}
+
+/// Nothing names a linear map here, as in the page, where a user need not know a model's.
+#[test]
+fn an_internvideo2_is_fine_tuned_without_naming_its_maps() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = internvideo2(folder.path());
+    let samples = captions(&session, 0..6);
+    let options = FineTuneOptions::from_json(
+        r#"{"steps": 8, "batch": 6, "rank": 4, "learningRate": 0.01, "validationShare": 0, "validateEvery": 8}"#,
+    )
+    .unwrap();
+    let mut run = begin(&mut session, &samples, &options);
+    let losses = losses(&mut run, 8);
+    assert!(losses[7] < losses[0], "{losses:?}");
+    let adapter = block_on(run.finish()).unwrap().adapter;
+    // Four maps a block of the video encoder, six a block that embeds captions; none where captions are matched.
+    assert_eq!(adapter.pairs.len(), 3 * 4 + 3 * 6);
+    for path in ["vision_encoder.blocks.2.attn.qkv", "text_encoder.bert.encoder.layer.2.intermediate.dense"] {
+        assert!(adapter.pairs[path].b.values.iter().any(|value| *value != 0.0), "{path}");
+    }
+    let files = MemoryFolder::new("trained", adapter.to_files().unwrap());
+    block_on(session.load_adapter("trained", &files, crate::session::Pairing::Checked, &mut Silent)).unwrap();
+    session.set_adapter_weights(&[("trained", 1.0)]).unwrap();
+    assert_eq!(session.model().adapters().len(), 30);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use super::tests::{assert_adapter_is_the_model, assert_same_gradients, parameters, tiny_scenes};
 use super::*;
-use crate::config::{LoraConfig, ModelType, SceneTokensConfig};
+use crate::config::{Internvideo2Config, LoraConfig, LoraTowers, ModelType, SceneTokensConfig};
 use crate::event::{Abort, Event, Silent};
+use crate::model::is_matching_key;
 use crate::platform::block_on;
 use crate::source::DiskFolder;
 use crate::weights::{ModelFolder, TensorSource as _};
@@ -13,15 +14,36 @@ fn tiny() -> TrainConfig {
     TrainConfig { model_type: ModelType::Internvideo2, ..tiny_scenes() }
 }
 
-/// As the preset's.
+/// On the maps that are adapted where none are named.
 fn lora() -> LoraConfig {
-    let targets = ["attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"].map(str::to_owned).to_vec();
-    LoraConfig { rank: 2, dropout: 0.0, targets, ..LoraConfig::default() }
+    LoraConfig { rank: 2, dropout: 0.0, ..LoraConfig::default() }
+}
+
+/// With a block that matches captions with videos.
+fn matching(config: TrainConfig) -> TrainConfig {
+    let own = config.model(4).internvideo2;
+    TrainConfig { internvideo2: own.map(|own| Internvideo2Config { matching_layers: 1, ..own }), ..config }
+}
+
+#[test]
+fn adapters_go_where_the_paper_has_them_and_never_on_matching() {
+    for (towers, expected) in [(LoraTowers::Vision, 2 * 4), (LoraTowers::Text, 6), (LoraTowers::Both, 2 * 4 + 6)] {
+        let lora = LoraConfig { towers, ..lora() };
+        let trainer =
+            Trainer::new(TrainConfig { lora: Some(lora), ..matching(tiny()) }, None, &Device::flex()).unwrap();
+        let model = trainer.model().unwrap();
+        let adapters = model.adapters();
+        assert_eq!(adapters.len(), expected, "{:?}", adapters.keys());
+        let text_layers = trainer.config().text_layers;
+        assert!(adapters.keys().all(|path| !is_matching_key(path, text_layers)));
+        // The block that matches has three more maps than one that embeds, and its output's.
+        assert_eq!(model.adaptable_linears().len(), 2 * 4 + 6 + 10);
+    }
 }
 
 #[test]
 fn both_branches_teach_it_and_every_parameter_that_a_clip_needs_moves() {
-    let config = TrainConfig { steps: 60, learning_rate: 5e-3, warmup: 0.1, ..tiny() };
+    let config = matching(TrainConfig { steps: 60, learning_rate: 5e-3, warmup: 0.1, ..tiny() });
     let mut trainer = Trainer::new(config, None, &Device::flex()).unwrap();
     let before = parameters(&trainer);
     let abort = Abort::default();
@@ -32,8 +54,10 @@ fn both_branches_teach_it_and_every_parameter_that_a_clip_needs_moves() {
     let after = parameters(&trainer);
     for name in before.tensors().keys() {
         let moved = before.read(name).unwrap() != after.read(name).unwrap();
-        assert_eq!(moved, name != "vision_encoder.img_pos_embed", "{name}");
+        let is_needed = name != "vision_encoder.img_pos_embed" && !is_matching_key(name, trainer.config().text_layers);
+        assert_eq!(moved, is_needed, "{name}");
     }
+    assert!(before.tensors().contains_key("itm_head.weight"));
     let temp = after.read("temp").unwrap().values[0];
     assert!((0.001..=0.5).contains(&temp), "{temp}");
 }

@@ -7,7 +7,6 @@ const number = (id: string): number => element(id, HTMLInputElement).valueAsNumb
 
 /** The options as they stand. */
 export function fineTuneOptions(): FineTuneOptions {
-  const targets = element("targets", HTMLSelectElement).value;
   const upper = number("upper");
   const name = element("tune-name", HTMLInputElement).value.trim();
   return {
@@ -20,7 +19,7 @@ export function fineTuneOptions(): FineTuneOptions {
     seed: number("tune-seed"),
     towers: element("towers", HTMLSelectElement).value as "both" | "vision" | "text",
     sceneTokens: element("scene-tokens", HTMLInputElement).checked,
-    ...(targets === "all" ? {} : { targets: targets.split(",") as LoraTarget[] }),
+    targets: [element("targets", HTMLSelectElement).value as LoraTarget],
     ...(Number.isNaN(upper) ? {} : { upperBlocks: upper }),
     ...(name === "" ? {} : { name }),
   };
