@@ -1,4 +1,5 @@
-"""Our adapter folders opened by the real `peft` package, and folders that it saves read by our program.
+"""Our adapter folders opened by the real `peft` package, and folders that it saves read by our program: of ViCLIP and of
+InternVideo2.
 
     python check.py SGCR FOLDER       (tests/peft/run calls it: SGCR is the program, FOLDER holds ours/, ours_scene/ and page/)
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import internvideo2  # noqa: E402
 import torch  # noqa: E402
 import viclip  # noqa: E402
 from peft import LoraConfig, PeftModel, get_peft_model  # noqa: E402
@@ -24,13 +26,13 @@ FIXTURES = viclip.TINY.parent
 
 
 class Program:
-    """`sgcr`, with fixture viclip_tiny as a model folder."""
+    """`sgcr`, with a fixture as a model folder."""
 
-    def __init__(self, path, work):
-        self.path, self.work, self.base = path, work, work / "base"
+    def __init__(self, path, work, fixture, tokenizer):
+        self.path, self.work, self.base, self.fixture = path, work, work / "base", fixture
         self.call(
-            "convert", "--checkpoint", viclip.TINY / "checkpoint.safetensors", "--config", viclip.TINY / "config.json",
-            "--tokenizer", FIXTURES / "clip_tokenizer/bpe_simple_vocab_16e6.txt.gz", "--output", self.base,
+            "convert", "--checkpoint", fixture / "checkpoint.safetensors", "--config", fixture / "config.json",
+            "--tokenizer", tokenizer, "--output", self.base,
         )
 
     def call(self, *arguments):
@@ -38,17 +40,35 @@ class Program:
         assert done.returncode == 0, f"sgcr {arguments}: {done.stderr}"
         return done.stdout
 
+    def captions(self):
+        captions = json.loads((self.fixture / "captions.json").read_text())
+        return [caption["text"] if isinstance(caption, dict) else caption for caption in captions]
+
+    def clips(self, model, adapters):
+        return [
+            "--model", model or self.base, "--video", self.fixture / "inputs.safetensors", "--resize", "cv2-linear",
+            "--frames", 4, *(f"--lora={adapter}" for adapter in adapters),
+        ]
+
     def embeddings(self, *adapters, model=None):
         """What `sgcr embed` gives for the frames and captions of the fixture."""
         output = self.work / "embeddings.safetensors"
-        captions = json.loads((viclip.TINY / "captions.json").read_text())
-        self.call(
-            "embed", "--model", model or self.base, "--video", viclip.TINY / "inputs.safetensors", "--resize", "cv2-linear",
-            "--frames", 4, "--raw", "--allow-empty", "--output", output,
-            *(f"--lora={adapter}" for adapter in adapters), "--text", *captions,
-        )
+        clips = self.clips(model, adapters)
+        self.call("embed", *clips, "--raw", "--allow-empty", "--output", output, "--text", *self.captions())
         found = load_file(output)
         return {"video_embed": found["video_embeds"], "text_embed": found["text_embeds"]}
+
+    def outputs(self, *adapters, model=None):
+        """The same, and what `sgcr score --match` says of every clip and caption; an empty caption has no score there."""
+        captions = [caption for caption in self.captions() if caption]
+        clips = self.call("score", "--match", "--json", *self.clips(model, adapters), "--text", *captions)
+        scores = [[caption["matching"] for caption in clip["captions"]] for clip in json.loads(clips)]
+        return self.embeddings(*adapters, model=model) | {"matching": torch.tensor(scores)}
+
+    def written(self, answers):
+        """Answers of PyTorch without the scores of empty captions."""
+        kept = [at for at, caption in enumerate(self.captions()) if caption]
+        return answers | {"matching": answers["matching"][:, kept]}
 
 
 def report(what, difference, tolerance=TOLERANCE):
@@ -137,15 +157,59 @@ def peft_in_ours(program):
     report("a folder that peft saved again", difference, 0)
 
 
+def internvideo2_both_ways(program):
+    """An adapter that our trainer made, on the maps it chooses where none are named, opened by peft; and peft's in ours."""
+    plain = internvideo2.outputs(internvideo2.tiny())
+    report("InternVideo2 without adapters", internvideo2.difference(program.outputs(), program.written(plain)))
+
+    run = program.work / "run"
+    settings = ["steps=4", "batch=4", "learning_rate=0.02", "eval_clips=4", "lora.rank=3", "lora.towers=both"]
+    sets = [word for setting in settings for word in ("--set", setting)]
+    program.call("train", "--base", program.base, "--output", run, *sets)
+    model = opened(run / "adapter", internvideo2.tiny())
+    answers = internvideo2.outputs(model)
+    assert internvideo2.difference(answers, plain) > 0.05, "the adapter changes nothing"
+    ours = program.outputs(run / "adapter")
+    report("our trained folder, opened by peft", internvideo2.difference(ours, program.written(answers)))
+    merged = program.work / "merged"
+    program.call("convert", "--model", program.base, "--lora", run / "adapter", "--output", merged)
+    ours, theirs = load_file(merged / "model.safetensors"), model.merge_and_unload().state_dict()
+    assert ours.keys() == theirs.keys()
+    report("merged weights", max((ours[key] - theirs[key]).abs().max().item() for key in ours), 1e-5)
+
+    for number, config in enumerate(
+        [
+            dict(r=4, lora_alpha=2, target_modules=["qkv", "attn.proj", "fc1", "fc2"]),
+            dict(r=2, lora_alpha=1, target_modules=["query", "value", "output.dense"], use_rslora=True),
+            dict(r=1, lora_alpha=3, target_modules=r".*\.crossattention\.self\.(key|value)"),
+        ]
+    ):
+        model = get_peft_model(internvideo2.tiny(), LoraConfig(**config))
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.data = torch.randn_like(parameter) * 0.3
+        folder = program.work / f"peft{number}"
+        model.eval().save_pretrained(folder)
+        answers = internvideo2.outputs(model)
+        assert internvideo2.difference(answers, plain) > 0.05, "the adapter changes nothing"
+        ours = program.outputs(folder)
+        report(f"peft's folder with {config}", internvideo2.difference(ours, program.written(answers)))
+
+
 def main():
     program_path, folder = sys.argv[1], Path(sys.argv[2])
     viclip.check_itself()
+    internvideo2.check_itself()
     with tempfile.TemporaryDirectory() as work:
-        program = Program(program_path, Path(work))
+        merges = FIXTURES / "clip_tokenizer/bpe_simple_vocab_16e6.txt.gz"
+        program = Program(program_path, Path(work), viclip.TINY, merges)
         ours_in_peft(program, folder)
         pages_in_peft(program, folder)
         scene_tokens_travel(folder)
         peft_in_ours(program)
+    with tempfile.TemporaryDirectory() as work:
+        tiny = internvideo2.TINY
+        internvideo2_both_ways(Program(program_path, Path(work), tiny, tiny / "vocab.txt"))
     print("ours and peft's agree")
 
 

@@ -16,9 +16,14 @@ use std::collections::BTreeMap;
 const FINGERPRINT: &str = "4d832fb853b22943c3da46a967b2f94e6ab1db08fef3e87463a47bd0e36cfbb1";
 
 fn tiny() -> Session {
+    open("viclip_tiny")
+}
+
+/// A fixture as a model folder.
+fn open(model: &str) -> Session {
     let name = std::env::var("SGCR_TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
     let device = block_on(ComputeDevice::open(name.parse().unwrap())).unwrap();
-    let folder = DiskFolder::open(fixture("viclip_tiny")).unwrap();
+    let folder = DiskFolder::open(fixture(model)).unwrap();
     block_on(Session::open(folder, device, Dtype::F32, &mut Silent, &Abort::default())).unwrap()
 }
 
@@ -87,6 +92,32 @@ fn adapters_mix_as_peft_mixes_them_and_come_off_again() {
     assert_eq!(numbers(&session), plain);
     assert_eq!(session.set_adapter_weights(&[("first", 1.0)]).unwrap_err().code(), "unknown-name");
     assert_eq!(session.drop_adapter("first").unwrap_err().code(), "unknown-name");
+}
+
+/// Of InternVideo2 every linear map of its blocks, those that match captions with videos too.
+#[test]
+fn an_internvideo2_s_adapter_that_peft_saved_answers_as_it_does_there() {
+    let (inputs, expected) =
+        (read("internvideo2_tiny/expected.safetensors"), read("peft/expected_internvideo2.safetensors"));
+    let mut session = open("internvideo2_tiny");
+    let events = load(&mut session, "internvideo2");
+    assert!(matches!(&events[..], [Event::Notice { code: "adapter-base-unknown", .. }]), "{events:?}");
+    session.set_adapter_weights(&[("internvideo2", 1.0)]).unwrap();
+    let (device, model) = (test_device(), session.model());
+    // Four maps a block of the video encoder, six a block that embeds captions, ten of the one that matches them.
+    assert_eq!(model.adapters().len(), 3 * 4 + 3 * 6 + 10);
+    let options = VideoOptions { tokens: true, ..VideoOptions::default() };
+    let video = model.encode_video(inputs["pixels_demo"].tensor(&device), &options).unwrap();
+    let ids = inputs["token_ids"].ids(&device);
+    let close = |name: &str, got: Tensor<2>| {
+        let key = format!("internvideo2.{name}");
+        assert_close(&key, got, &expected[&key], 1e-3, 1e-4);
+    };
+    close("video_embed", video.embed);
+    close("text_embed", model.encode_text(ids.clone()).unwrap());
+    let tokens = video.tokens.unwrap();
+    let scores = [0, 1].map(|video| model.match_captions(&tokens.clone().narrow(0, video, 1), ids.clone()).unwrap());
+    close("matching", Tensor::cat(scores.to_vec(), 1).transpose());
 }
 
 /// Equal bytes, so that what PEFT answered for the committed folder holds for what is written today.
