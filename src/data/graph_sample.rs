@@ -3,10 +3,13 @@
 
 use super::label_text::LabelTexts;
 use super::negatives::Negatives;
+use super::sample_choices::{MissingNegatives, SampleChoices, Targets, Templates};
 use super::scene_negatives::Facts;
 use super::scene_text::SceneText;
 use super::temporal::TEMPORAL_TEMPLATES;
-use crate::graph::{ClipGraph, Interval, Spans, Triplet, VideoGraph, draw_triple, sample_frames, segment_middles};
+use crate::graph::{
+    ClipGraph, Interval, Spans, Target, Triplet, VideoGraph, draw_triple, sample_frames, segment_middles,
+};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
@@ -26,6 +29,8 @@ pub struct SampleRules {
     pub colored_classes: bool,
     /// The tables of negatives.
     pub negatives: Negatives,
+    /// What the paper leaves open.
+    pub choices: SampleChoices,
 }
 
 impl SampleRules {
@@ -33,7 +38,14 @@ impl SampleRules {
     #[must_use]
     pub fn new(frames: usize) -> Self {
         let negatives = Negatives::built_in().clone();
-        Self { frames, spans: Spans::default(), texts: LabelTexts::default(), colored_classes: false, negatives }
+        Self {
+            frames,
+            spans: Spans::default(),
+            texts: LabelTexts::default(),
+            colored_classes: false,
+            negatives,
+            choices: SampleChoices::default(),
+        }
     }
 }
 
@@ -69,7 +81,39 @@ pub struct SampleTexts {
     pub temporal: String,
     /// G_B before G_F; absent where that is true too.
     pub temporal_negative: Option<String>,
+    /// Both orders in the other templates, where all are asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_templates: Vec<OrderTexts>,
 }
+
+/// An order of events and its opposite, in one template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderTexts {
+    /// G_F before G_B.
+    pub temporal: String,
+    /// G_B before G_F; absent where that is true too.
+    pub temporal_negative: Option<String>,
+}
+
+impl SampleTexts {
+    /// Whether no negative is missing.
+    const fn is_complete(&self) -> bool {
+        self.attribute.is_some()
+            && self.predicate.is_some()
+            && self.active_passive.is_some()
+            && self.temporal_negative.is_some()
+    }
+
+    /// The order of events in every template that was asked for, each beside its opposite.
+    pub fn orders(&self) -> impl Iterator<Item = (&String, Option<&String>)> {
+        let others = self.other_templates.iter();
+        std::iter::once((&self.temporal, self.temporal_negative.as_ref()))
+            .chain(others.map(|order| (&order.temporal, order.temporal_negative.as_ref())))
+    }
+}
+
+/// Draws of one video for a sample with every negative, where these are asked for ([`MissingNegatives::Resampled`]).
+const RESAMPLES: usize = 16;
 
 /// One video's part of a training step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,12 +134,22 @@ impl GraphSample {
     pub fn draw(graph: &VideoGraph, rules: &SampleRules, seed: u64) -> Option<Self> {
         let mut rng = Pcg64Mcg::seed_from_u64(seed);
         let clips = graph.clips();
+        let first = Self::draw_once(graph, &clips, rules, &mut rng)?;
+        if rules.choices.missing_negatives == MissingNegatives::LeftOut || first.texts.is_complete() {
+            return Some(first);
+        }
+        let complete = |sample: &Self| sample.texts.is_complete();
+        let again = (1..RESAMPLES).filter_map(|_| Self::draw_once(graph, &clips, rules, &mut rng)).find(complete);
+        again.or(Some(first))
+    }
+
+    fn draw_once(graph: &VideoGraph, clips: &[ClipGraph], rules: &SampleRules, rng: &mut Pcg64Mcg) -> Option<Self> {
         let intervals: Vec<Interval> = clips.iter().map(|clip| clip.interval).collect();
-        let triple = draw_triple(&intervals, rules.spans, &mut rng)?;
+        let triple = draw_triple(&intervals, rules.spans, rng)?;
         let frames = sample_frames(&intervals, triple, rules.frames)?.frames;
-        let targets = frames.iter().map(|frame| targets(graph, *frame, rules)).collect();
-        let [front, back, over] = [triple.front, triple.back, triple.over].map(|at| &clips[at]);
-        let texts = rules.tell(graph, [front, back, over], &mut rng);
+        let told = [triple.front, triple.back, triple.over].map(|at| &clips[at]);
+        let targets = frames.iter().map(|frame| targets(graph, *frame, rules, told)).collect();
+        let texts = rules.tell(graph, told, rng);
         Some(Self { video_id: graph.video_id.clone(), frames, targets, texts })
     }
 
@@ -115,13 +169,15 @@ impl GraphSample {
             return None;
         }
         let frames = segment_middles(interval, rules.frames);
-        let targets = frames.iter().map(|frame| targets(graph, *frame, rules)).collect();
-        let texts = rules.tell(graph, [&over, &over, &over], &mut rng);
+        let told = [&over, &over, &over];
+        let targets = frames.iter().map(|frame| targets(graph, *frame, rules, told)).collect();
+        let texts = rules.tell(graph, told, &mut rng);
         Some(Self { video_id: graph.video_id.clone(), frames, targets, texts })
     }
 }
 
-fn targets(graph: &VideoGraph, frame: u32, rules: &SampleRules) -> Vec<SampleTarget> {
+/// What is to be found in a frame of a sample that is told of by three graphs.
+fn targets(graph: &VideoGraph, frame: u32, rules: &SampleRules, told: [&ClipGraph; 3]) -> Vec<SampleTarget> {
     let class = |tid: u32, label: &str| {
         let words = rules.texts.text(label);
         let color = graph.track(tid).and_then(|track| track.attributes.get("color"));
@@ -130,7 +186,13 @@ fn targets(graph: &VideoGraph, frame: u32, rules: &SampleRules) -> Vec<SampleTar
             None => words.into_owned(),
         }
     };
-    let found = graph.targets(frame).into_iter().map(|target| SampleTarget {
+    let wanted = |target: &Target<'_>| {
+        let same = |t: &Triplet| {
+            (t.subject, t.predicate.as_str(), t.object) == (target.subject, target.predicate, target.object)
+        };
+        rules.choices.targets == Targets::Frame || told.iter().any(|graph| graph.triplets.iter().any(same))
+    };
+    let found = graph.targets(frame).into_iter().filter(wanted).map(|target| SampleTarget {
         subject: class(target.subject, target.subject_class),
         predicate: rules.texts.text(target.predicate).into_owned(),
         object: class(target.object, target.object_class),
@@ -156,20 +218,31 @@ impl SampleRules {
         // u64: the same draw where pointers have 32 bits.
         let mut pick = |count: usize| rng.random_range(0..count as u64) as usize;
         let template = pick(TEMPORAL_TEMPLATES.len());
-        let attribute = self.negatives.attribute_negative(&o, &facts, &mut pick);
-        let predicate = self.negatives.predicate_negative(&o, &facts, &mut pick);
+        let replaced = self.choices.replaced;
+        let attribute = self.negatives.attribute_negative(&o, &facts, replaced, &mut pick);
+        let predicate = self.negatives.predicate_negative(&o, &facts, replaced, &mut pick);
+        let active_passive = self.negatives.active_passive_negative(&o, &facts, replaced, &mut pick);
         let told = |text: Option<SceneText>| text.map(|text| text.to_string());
-        let temporal = TEMPORAL_TEMPLATES[template].fill(&f, &b);
-        let reversed = TEMPORAL_TEMPLATES[template].fill(&b, &f);
-        let false_reversed = reversed != temporal && !comes_before(graph, &back.triplets, &front.triplets);
+        let reversed_holds = comes_before(graph, &back.triplets, &front.triplets);
+        let order = |template: usize| {
+            let [temporal, reversed] =
+                [(&f, &b), (&b, &f)].map(|(one, two)| TEMPORAL_TEMPLATES[template].fill(one, two));
+            let is_false = reversed != temporal && !reversed_holds;
+            OrderTexts { temporal, temporal_negative: is_false.then_some(reversed) }
+        };
+        let others =
+            (0..TEMPORAL_TEMPLATES.len()).filter(|at| self.choices.templates == Templates::All && *at != template);
+        let other_templates = others.map(order).collect();
+        let OrderTexts { temporal, temporal_negative } = order(template);
         SampleTexts {
             positive: o.to_string(),
             attribute: told(attribute),
             predicate: told(predicate),
-            active_passive: told(self.negatives.active_passive_negative(&o, &facts)),
+            active_passive: told(active_passive),
             template,
             temporal,
-            temporal_negative: false_reversed.then_some(reversed),
+            temporal_negative,
+            other_templates,
         }
     }
 }

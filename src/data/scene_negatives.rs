@@ -6,6 +6,7 @@
 
 use super::meaning::{converse, entails};
 use super::negatives::Negatives;
+use super::sample_choices::Replaced;
 use super::scene_text::{Phrase, SceneText, Sentence};
 use std::collections::BTreeMap;
 
@@ -50,54 +51,77 @@ fn fits(description: &Phrase, known: &Phrase) -> bool {
 }
 
 impl Negatives {
-    /// Every attribute with a fitting negative is replaced by it, the same way wherever the object is told; `None` where
-    /// none is.
-    pub fn attribute_negative(&self, text: &SceneText, facts: &Facts, pick: Pick) -> Option<SceneText> {
-        let mut chosen: BTreeMap<(u32, String), Option<String>> = BTreeMap::new();
-        let mut replace = |phrase: &mut Phrase| {
-            let Phrase { tid, attributes, noun } = phrase;
+    /// Every attribute with a fitting negative (or one of them) is replaced by it, the same way wherever the object is told;
+    /// `None` where none is.
+    pub fn attribute_negative(
+        &self,
+        text: &SceneText,
+        facts: &Facts,
+        replaced: Replaced,
+        pick: Pick,
+    ) -> Option<SceneText> {
+        let mut negatives: BTreeMap<(u32, &str), Option<String>> = BTreeMap::new();
+        for Phrase { tid, attributes, noun } in text.sentences.iter().flat_map(|told| [&told.subject, &told.object]) {
             for word in attributes {
-                let choice = chosen.entry((*tid, word.clone())).or_insert_with(|| {
+                negatives.entry((*tid, word)).or_insert_with(|| {
                     let list = self.of_attribute(word).iter();
                     take(list.filter(|negative| *negative != word && facts.lack(noun, negative)).collect(), pick)
                 });
-                if let Some(negative) = choice {
+            }
+        }
+        let changes = negatives.into_iter().filter_map(|(word, negative)| Some((word, negative?))).collect();
+        let changes: BTreeMap<(u32, &str), String> = replaced.of(changes, pick).into_iter().collect();
+        let mut changed = text.clone();
+        for phrase in changed.sentences.iter_mut().flat_map(|told| [&mut told.subject, &mut told.object]) {
+            for word in &mut phrase.attributes {
+                if let Some(negative) = changes.get(&(phrase.tid, word.as_str())) {
                     word.clone_from(negative);
                 }
             }
-        };
-        let mut changed = text.clone();
-        for sentence in &mut changed.sentences {
-            replace(&mut sentence.subject);
-            replace(&mut sentence.object);
         }
         different(changed, text)
     }
 
-    /// Every predicate with a fitting negative is replaced by it; `None` where none is.
-    pub fn predicate_negative(&self, text: &SceneText, facts: &Facts, pick: Pick) -> Option<SceneText> {
-        let mut changed = text.clone();
-        for sentence in &mut changed.sentences {
+    /// Every predicate with a fitting negative (or one of them) is replaced by it; `None` where none is.
+    pub fn predicate_negative(
+        &self,
+        text: &SceneText,
+        facts: &Facts,
+        replaced: Replaced,
+        pick: Pick,
+    ) -> Option<SceneText> {
+        let mut changes = Vec::new();
+        for (at, sentence) in text.sentences.iter().enumerate() {
             let with = |predicate: &String| Sentence { predicate: predicate.clone(), ..sentence.clone() };
             let list = self.of_predicate(&sentence.label).iter();
             let fitting = list.filter(|negative| **negative != sentence.predicate && facts.refute(&with(negative)));
-            if let Some(negative) = take(fitting.collect(), pick) {
-                sentence.predicate = negative;
-            }
+            changes.extend(take(fitting.collect(), pick).map(|negative| (at, negative)));
+        }
+        let mut changed = text.clone();
+        for (at, negative) in replaced.of(changes, pick) {
+            changed.sentences[at].predicate = negative;
         }
         different(changed, text)
     }
 
-    /// Subject and object exchanged in every sentence whose predicate is not symmetric; `None` where that changes nothing.
-    #[must_use]
-    pub fn active_passive_negative(&self, text: &SceneText, facts: &Facts) -> Option<SceneText> {
-        let mut changed = text.clone();
-        for sentence in changed.sentences.iter_mut().filter(|sentence| !self.symmetric.contains(&sentence.label)) {
+    /// Subject and object exchanged in every sentence whose predicate is not symmetric (or in one of them); `None` where
+    /// that changes nothing.
+    pub fn active_passive_negative(
+        &self,
+        text: &SceneText,
+        facts: &Facts,
+        replaced: Replaced,
+        pick: Pick,
+    ) -> Option<SceneText> {
+        let exchanged = |(at, sentence): (usize, &Sentence)| {
             let mut exchanged = sentence.clone();
             std::mem::swap(&mut exchanged.subject, &mut exchanged.object);
-            if facts.refute(&exchanged) {
-                *sentence = exchanged;
-            }
+            (!self.symmetric.contains(&sentence.label) && facts.refute(&exchanged)).then_some((at, exchanged))
+        };
+        let changes = text.sentences.iter().enumerate().filter_map(exchanged).collect();
+        let mut changed = text.clone();
+        for (at, exchanged) in replaced.of(changes, pick) {
+            changed.sentences[at] = exchanged;
         }
         different(changed, text)
     }

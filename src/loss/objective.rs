@@ -61,9 +61,9 @@ pub struct SceneRows {
     pub positives: Vec<i32>,
     /// Its negatives; absent where none can be made.
     pub negatives: Vec<[Option<i32>; NEGATIVE_KINDS]>,
-    /// F and B in their order, one a video.
+    /// F and B in their order, as many a video as templates are used (choice 16 of models.md 5.7), a video's together.
     pub temporal: Vec<i32>,
-    /// The other order; absent where that is true too.
+    /// The other order, one for each of `temporal`; absent where that is true too.
     pub temporal_negatives: Vec<Option<i32>>,
     /// Entity classes of the step.
     pub entities: Vec<i32>,
@@ -165,30 +165,32 @@ fn contrastive_rounds(
 
 /// L_TSG^R and L_TSG^T.
 fn text_branch(videos: &Tensor<2>, embeds: &Embeds, rows: &SceneRows) -> Result<(Tensor<1>, Tensor<1>)> {
-    let count = videos.dims()[0];
-    for (name, got) in [
-        ("negatives of the annotated videos", rows.negatives.len()),
-        ("temporal texts", rows.temporal.len()),
-        ("temporal negatives", rows.temporal_negatives.len()),
+    let [count, dim] = videos.dims();
+    let templates = rows.temporal.len() / count;
+    for (name, expected, got) in [
+        ("negatives of the annotated videos", count, rows.negatives.len()),
+        ("temporal texts", count * templates.max(1), rows.temporal.len()),
+        ("temporal negatives", rows.temporal.len(), rows.temporal_negatives.len()),
     ] {
-        if got != count {
-            return Err(mismatch(name, count, got));
+        if got != expected {
+            return Err(mismatch(name, expected, got));
         }
     }
-    let one = |positives: &[i32], negatives: Vec<Option<i32>>| {
+    let one = |videos: Tensor<2>, positives: &[i32], negatives: Vec<Option<i32>>| {
+        let count = positives.len();
         let each = negatives.len() / count;
         // An absent one stands for any row; it is left out.
         let index: Vec<i32> = negatives.iter().map(|row| row.unwrap_or_default()).collect();
         let there: Vec<f32> = negatives.iter().map(|row| f32::from(u8::from(row.is_some()))).collect();
-        let dim = videos.dims()[1];
         let negatives = embeds.rows(&index).reshape([count, each, dim]);
         let there = Tensor::from_data(TensorData::new(there, [count, each]), &videos.device());
         let positives = embeds.rows(positives);
-        Ok(ranking(videos.clone(), positives, negatives, Some(there), embeds.temperature.clone())?.mean())
+        Ok(ranking(videos, positives, negatives, Some(there), embeds.temperature.clone())?.mean())
     };
+    let by_template = videos.clone().unsqueeze_dim::<3>(1).expand([count, templates, dim]);
     Ok((
-        one(&rows.positives, rows.negatives.iter().flatten().copied().collect())?,
-        one(&rows.temporal, rows.temporal_negatives.clone())?,
+        one(videos.clone(), &rows.positives, rows.negatives.iter().flatten().copied().collect())?,
+        one(by_template.reshape([count * templates, dim]), &rows.temporal, rows.temporal_negatives.clone())?,
     ))
 }
 

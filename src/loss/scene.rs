@@ -43,13 +43,66 @@ pub struct SceneLossConfig {
     pub l1_weight: f64,
     /// lambda 3, of the boxes' generalised overlap.
     pub giou_weight: f64,
-    /// Weight of "no entity" and "no predicate" in the cross-entropies: most tokens stand for nothing.
+    /// Weight of "no entity" and "no predicate" in the cross-entropies: most tokens stand for nothing. 0 leaves tokens
+    /// without a match out (choice 9 of models.md 5.7).
     pub no_object_weight: f64,
+    /// Weights of a match's cost (choice 10).
+    pub match_weights: MatchWeights,
+    /// How the terms of the subject's and the object's box are put together (choice 11).
+    pub box_terms: BoxTerms,
+}
+
+/// Weights of a match's cost (choice 10 of models.md 5.7). Classes always count by their probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MatchWeights {
+    /// Those of the loss.
+    #[default]
+    Loss,
+    /// 1 for classes, distances and overlaps.
+    Unit,
+}
+
+/// How the terms of the subject's and the object's box are put together (choice 11 of models.md 5.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BoxTerms {
+    /// Their sum.
+    #[default]
+    Sum,
+    /// Their mean.
+    Mean,
+}
+
+impl SceneLossConfig {
+    /// Weights of a match's classes, distances and overlaps.
+    fn of_match(&self) -> [f64; 3] {
+        let [classes, l1, giou] = match self.match_weights {
+            MatchWeights::Loss => [self.class_weight, self.l1_weight, self.giou_weight],
+            MatchWeights::Unit => [1.0; 3],
+        };
+        [classes, l1 * self.of_box(), giou * self.of_box()]
+    }
+
+    /// What one box's term counts beside the other's.
+    const fn of_box(&self) -> f64 {
+        match self.box_terms {
+            BoxTerms::Sum => 1.0,
+            BoxTerms::Mean => 0.5,
+        }
+    }
 }
 
 impl Default for SceneLossConfig {
     fn default() -> Self {
-        Self { class_weight: 1.0 / 3.0, l1_weight: 5.0, giou_weight: 2.0, no_object_weight: 0.1 }
+        Self {
+            class_weight: 1.0 / 3.0,
+            l1_weight: 5.0,
+            giou_weight: 2.0,
+            no_object_weight: 0.1,
+            match_weights: MatchWeights::default(),
+            box_terms: BoxTerms::default(),
+        }
     }
 }
 
@@ -74,6 +127,7 @@ pub struct SceneLoss {
 #[must_use]
 pub fn match_costs(frame: &FramePrediction<'_>, targets: &[TripletTarget], config: &SceneLossConfig) -> Vec<f64> {
     let tokens = frame.box_s.len() / 4;
+    let [classes, l1_weight, giou_weight] = config.of_match();
     let cost = |token: usize, target: &TripletTarget| {
         let class = |of: &[f32], row: usize| f64::from(of[token * (of.len() / tokens) + row]);
         let own = |of: &[f32]| [0, 1, 2, 3].map(|i| of[4 * token + i]);
@@ -84,7 +138,7 @@ pub fn match_costs(frame: &FramePrediction<'_>, targets: &[TripletTarget], confi
             + class(frame.predicate, target.predicate);
         let distance = l1(box_s, target.subject_box) + l1(box_o, target.object_box);
         let overlap = generalized_iou_of(box_s, target.subject_box) + generalized_iou_of(box_o, target.object_box);
-        config.l1_weight * distance - config.class_weight * probability - config.giou_weight * overlap
+        l1_weight * distance - classes * probability - giou_weight * overlap
     };
     (0..tokens).flat_map(|token| targets.iter().map(move |target| cost(token, target))).collect()
 }
@@ -183,7 +237,7 @@ pub fn scene_loss(
     let predicate = weighted_cross_entropy(rows(&heads.logit_p), &matched.classes[2], weight);
     let [l1_s, giou_s] = matched.box_losses(&heads.box_s, &matched.subject_boxes);
     let [l1_o, giou_o] = matched.box_losses(&heads.box_o, &matched.object_boxes);
-    let (l1, giou) = (l1_s + l1_o, giou_s + giou_o);
+    let [l1, giou] = [l1_s + l1_o, giou_s + giou_o].map(|both| both * config.of_box());
     let classes = subject.clone() + object.clone() + predicate.clone();
     let total = classes * config.class_weight + l1.clone() * config.l1_weight + giou.clone() * config.giou_weight;
     Ok(SceneLoss { total, subject, object, predicate, l1, giou })

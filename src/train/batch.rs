@@ -83,6 +83,7 @@ pub fn draw_batch(config: &TrainConfig, preprocessing: &PreprocessConfig, step: 
         texts: LabelTexts::default(),
         colored_classes: config.colored_classes,
         negatives: Negatives::of_world(),
+        choices: config.samples,
     };
     for scene in parallel_map(clips, |index| draw_scene(config, preprocessing, &rules, step, index)) {
         let (pixels, keep, sample) = scene?;

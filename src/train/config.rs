@@ -4,6 +4,7 @@ use crate::config::{
     Activation, CaptionCleaning, Internvideo2Config, LoraConfig, ModelConfig, ModelType, PreprocessConfig,
     SceneTokensConfig, TextConfig, VisionConfig,
 };
+use crate::data::SampleChoices;
 use crate::error::{Error, Result};
 use crate::loss::{ObjectiveConfig, Reduction};
 use crate::model::{is_adapter_key, is_matching_key, is_scene_key, is_temperature_key};
@@ -76,6 +77,8 @@ pub struct TrainConfig {
     pub scenes: usize,
     /// Whether L_VSG's classes are told with their colours ("red robot"); the paper's are the bare labels.
     pub colored_classes: bool,
+    /// What the paper leaves open about annotated clips.
+    pub samples: SampleChoices,
     /// What is minimised.
     pub objective: ObjectiveConfig,
     /// SG tokens that a model without any gets.
@@ -142,6 +145,7 @@ impl Default for TrainConfig {
             shared_casts: false,
             scenes: 0,
             colored_classes: false,
+            samples: SampleChoices::default(),
             objective: ObjectiveConfig { reduction: Reduction::Mean, ..ObjectiveConfig::default() },
             scene_tokens: SceneTokensConfig::default(),
             lora: None,

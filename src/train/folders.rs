@@ -250,7 +250,12 @@ fn text_of(path: &Path) -> Result<String> {
 fn annotated(config: &TrainConfig, events: &mut impl Events, abort: &Abort) -> Result<Option<Annotated>> {
     let data = &config.data;
     let Some(path) = &data.annotations else { return Ok(None) };
-    let mut rules = SampleRules { spans: data.spans, colored_classes: config.colored_classes, ..SampleRules::new(config.frames) };
+    let mut rules = SampleRules {
+        spans: data.spans,
+        colored_classes: config.colored_classes,
+        choices: config.samples,
+        ..SampleRules::new(config.frames)
+    };
     if let Some(path) = &data.negatives {
         rules.negatives = Negatives::from_json(&text_of(path)?, &path.display().to_string())?;
     }

@@ -90,8 +90,10 @@ fn scene_rows(batch: &Batch, table: &mut TextTable) -> SceneRows {
         rows.positives.push(table.row(&texts.positive));
         let negatives: [&Option<String>; NEGATIVE_KINDS] = [&texts.attribute, &texts.predicate, &texts.active_passive];
         rows.negatives.push(negatives.map(|text| text.as_ref().map(|text| table.row(text))));
-        rows.temporal.push(table.row(&texts.temporal));
-        rows.temporal_negatives.push(texts.temporal_negative.as_ref().map(|text| table.row(text)));
+        for (order, negative) in texts.orders() {
+            rows.temporal.push(table.row(order));
+            rows.temporal_negatives.push(negative.map(|text| table.row(text)));
+        }
         for frame in &sample.targets {
             let target = |target: &crate::data::SampleTarget| {
                 Some(TripletTarget {

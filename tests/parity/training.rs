@@ -65,6 +65,7 @@ impl Case {
             l1_weight: number(&lambdas[1]),
             giou_weight: number(&lambdas[2]),
             no_object_weight: number(&constants["eos"]),
+            ..SceneLossConfig::default()
         };
         let alpha = number(&constants["alpha"]);
         let objective = ObjectiveConfig { reduction: Reduction::Sum, alpha, scene, ..ObjectiveConfig::default() };

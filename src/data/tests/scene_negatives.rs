@@ -45,9 +45,12 @@ fn texts_templates_and_negatives_equal_the_reference() {
         assert_eq!(over.to_string(), case["pos"]);
         let told = |text: Option<SceneText>| text.map(|text| text.to_string());
         let expected = |key: &str| case[key].as_str().map(str::to_owned);
-        assert_eq!(told(tables.attribute_negative(&over, &nothing, &mut |_| 0)), expected("neg_attr"));
-        assert_eq!(told(tables.predicate_negative(&over, &nothing, &mut |_| 0)), expected("neg_pred"));
-        assert_eq!(told(tables.active_passive_negative(&over, &nothing)), expected("neg_active_passive"));
+        assert_eq!(told(tables.attribute_negative(&over, &nothing, Replaced::All, &mut |_| 0)), expected("neg_attr"));
+        assert_eq!(told(tables.predicate_negative(&over, &nothing, Replaced::All, &mut |_| 0)), expected("neg_pred"));
+        assert_eq!(
+            told(tables.active_passive_negative(&over, &nothing, Replaced::All, &mut |_| 0)),
+            expected("neg_active_passive")
+        );
         let temporal = case["temporal"].as_array().unwrap();
         assert_eq!(temporal.len(), TEMPORAL_TEMPLATES.len());
         for (template, expected) in TEMPORAL_TEMPLATES.iter().zip(temporal) {
@@ -88,31 +91,37 @@ fn nothing_becomes_true_by_a_change() {
         offered = n;
         n - 1
     };
-    let negative = tables.attribute_negative(&text, &facts, &mut last).unwrap();
+    let negative = tables.attribute_negative(&text, &facts, Replaced::All, &mut last).unwrap();
     assert_eq!(offered, tables.of_attribute("red").len() - 2, "neither blue nor green");
     assert_eq!(negative.to_string(), "gray dog hold cup");
     // The blue dog drops a cup: of a red dog that is still false, of "dog" it would be true.
-    let first = |text: &SceneText| tables.predicate_negative(text, &facts, &mut |n| n.min(2) - 1).unwrap().to_string();
+    let first = |text: &SceneText| {
+        tables.predicate_negative(text, &facts, Replaced::All, &mut |n| n.min(2) - 1).unwrap().to_string()
+    };
     assert_eq!(first(&text), "red dog drop cup");
     assert_eq!(first(&plain("dog#1 hold cup#2")), "dog put down cup");
     // What chases each other has no other way round, nor has what is symmetric.
     let text = plain("dog#1 chase cat#2");
     let both = Facts::new(plain("dog#1 chase cat#2. black cat#2 chase dog#1"));
-    assert_eq!(tables.active_passive_negative(&text, &both).map(|t| t.to_string()), None);
+    assert_eq!(tables.active_passive_negative(&text, &both, Replaced::All, &mut |_| 0).map(|t| t.to_string()), None);
     let one = Facts::new(text.clone());
-    assert_eq!(tables.active_passive_negative(&text, &one).unwrap().to_string(), "cat chase dog");
+    assert_eq!(
+        tables.active_passive_negative(&text, &one, Replaced::All, &mut |_| 0).unwrap().to_string(),
+        "cat chase dog"
+    );
     // "dog above cat" is said by "cat beneath dog", so that it is no negative here.
     let text = plain("dog#1 beneath cat#2");
     let odd = Facts::new(plain("dog#1 beneath cat#2. cat#3 beneath dog#4"));
-    assert_eq!(tables.predicate_negative(&text, &odd, &mut |_| 0), None);
+    assert_eq!(tables.predicate_negative(&text, &odd, Replaced::All, &mut |_| 0), None);
     let near = plain("dog#1 next_to cat#2. dog#1 watch cat#2");
-    let negative = tables.active_passive_negative(&near, &Facts::new(near.clone())).unwrap();
+    let negative = tables.active_passive_negative(&near, &Facts::new(near.clone()), Replaced::All, &mut |_| 0).unwrap();
     assert_eq!(negative.to_string(), "dog next to cat. cat watch dog");
     let walk = plain("dog#1 walk_left cat#2. dog#1 move_right cat#2"); // as data can be
-    let negative = tables.predicate_negative(&walk, &Facts::new(walk.clone()), &mut |_| 0).unwrap();
+    let negative = tables.predicate_negative(&walk, &Facts::new(walk.clone()), Replaced::All, &mut |_| 0).unwrap();
     assert_eq!(negative.sentences[0].predicate, "walk right");
     assert!(
-        tables.predicate_negative(&walk, &Facts::new(walk.clone()), &mut |_| 1).unwrap().sentences[0].predicate
+        tables.predicate_negative(&walk, &Facts::new(walk.clone()), Replaced::All, &mut |_| 1).unwrap().sentences[0]
+            .predicate
             != "move right"
     );
 }
@@ -126,9 +135,9 @@ fn negatives_are_false(graph: &VideoGraph, draw: usize) -> Result<(), TestCaseEr
         let facts = Facts::new(during.clone());
         let mut pick = |n: usize| draw % n;
         let changed = [
-            tables.attribute_negative(&text, &facts, &mut pick),
-            tables.predicate_negative(&text, &facts, &mut pick),
-            tables.active_passive_negative(&text, &facts),
+            tables.attribute_negative(&text, &facts, Replaced::All, &mut pick),
+            tables.predicate_negative(&text, &facts, Replaced::All, &mut pick),
+            tables.active_passive_negative(&text, &facts, Replaced::All, &mut |_| 0),
         ];
         let told: BTreeSet<String> = during.sentences.iter().map(ToString::to_string).collect();
         for negative in changed.into_iter().flatten() {
@@ -139,7 +148,10 @@ fn negatives_are_false(graph: &VideoGraph, draw: usize) -> Result<(), TestCaseEr
             }
         }
         let triplets: Vec<Triplet> = Vec::new();
-        prop_assert_eq!(tables.predicate_negative(&SceneText::of(graph, &triplets, &texts), &facts, &mut pick), None);
+        prop_assert_eq!(
+            tables.predicate_negative(&SceneText::of(graph, &triplets, &texts), &facts, Replaced::All, &mut pick),
+            None
+        );
     }
     Ok(())
 }

@@ -3,9 +3,9 @@
 
 use crate::config::PreprocessConfig;
 use crate::data::annotation::Annotation;
-use crate::data::{DrawnGraph, GraphSample, LabelTexts, Negatives, SampleRules, SeededOrder, sample_seed};
+use crate::data::{DrawnGraph, GraphSample, Negatives, SampleRules, SeededOrder, sample_seed};
 use crate::error::{Error, Result};
-use crate::graph::{Spans, VideoGraph};
+use crate::graph::VideoGraph;
 use crate::nn::mix;
 use crate::video::Frames;
 use crate::world::action::Predicate;
@@ -78,8 +78,7 @@ impl GraphPlan {
 
     fn draw(graph: &VideoGraph, model_frames: usize, seed: u64) -> Result<Self> {
         let negatives = if is_worlds(graph) { Negatives::of_world() } else { Negatives::built_in().clone() };
-        let (spans, texts) = (Spans::default(), LabelTexts::default());
-        let rules = SampleRules { frames: model_frames, spans, texts, negatives, colored_classes: false };
+        let rules = SampleRules { negatives, ..SampleRules::new(model_frames) };
         let draw = |at: u64| {
             let seed = sample_seed(seed, 0, at);
             GraphSample::draw(graph, &rules, seed).or_else(|| GraphSample::whole(graph, &rules, seed))
