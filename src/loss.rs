@@ -18,4 +18,4 @@ pub use contrastive::{Reduction, contrastive, contrastive_with_negatives, simila
 pub use matching::assign;
 pub use objective::{Embeds, Objective, ObjectiveConfig, RoundRows, SceneRows, objective};
 pub use ranking::ranking;
-pub use scene::{FrameTargets, Matches, SceneLoss, SceneLossConfig, TripletTarget};
+pub use scene::{BoxTerms, FrameTargets, MatchWeights, Matches, SceneLoss, SceneLossConfig, TripletTarget};
