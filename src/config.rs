@@ -69,4 +69,4 @@ pub use internvideo2::Internvideo2Config;
 pub use lora::{ALL_LINEAR, LoraConfig, LoraTowers};
 pub use model::{Activation, CaptionCleaning, ModelConfig, ModelType, TextConfig, VisionConfig};
 pub use preprocess::{PreprocessConfig, ResizeRule, SamplingRule};
-pub use scene_tokens::{SceneTokensConfig, SceneTokensVariant, VideoPooling};
+pub use scene_tokens::{ClassHeads, ClassScores, SceneSource, SceneTokensConfig, SceneTokensVariant, VideoPooling};

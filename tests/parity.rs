@@ -69,7 +69,8 @@ impl Case {
     fn video_stages(&self) {
         let encoder = &self.model.vision_encoder;
         let patches = encoder.patch_tokens(self.pixels()).unwrap();
-        let x = encoder.sequence(patches, None, None);
+        let [batch, _, _, width] = patches.dims();
+        let x = Tensor::cat(vec![encoder.cls().expand([batch, 1, width]), patches.flatten(1, 2)], 1);
         self.close("embed_pre_ln", self.as_original(x.clone()));
         let mut x = encoder.ln_pre.forward(x);
         self.close("embed_post_ln", self.as_original(x.clone()));

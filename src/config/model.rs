@@ -1,7 +1,7 @@
 //! Architecture of a video-text model (`config.json`).
 
 use super::compact::CompactConfig;
-use super::{Internvideo2Config, SceneTokensConfig, SceneTokensVariant, VideoPooling};
+use super::{Internvideo2Config, SceneSource, SceneTokensConfig, SceneTokensVariant, VideoPooling};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -358,6 +358,10 @@ impl ModelConfig {
         if pooling != VideoPooling::All && self.model_type != ModelType::Internvideo2 {
             let expected = format!("all for model_type \"{}\", which has no attention pooling", self.model_type);
             return Err(invalid("scene_tokens.pooling", pooling, expected));
+        }
+        if self.scene_tokens.source == SceneSource::AfterNorm && self.model_type != ModelType::Viclip {
+            let expected = format!("before_norm for model_type \"{}\", which has no ln_pre", self.model_type);
+            return Err(invalid("scene_tokens.source", self.scene_tokens.source, expected));
         }
         divides("vision.width", self.vision.width, "scene_tokens.heads", self.scene_tokens.heads)
     }

@@ -26,7 +26,37 @@ named_enum! {
     }
 }
 
-/// Scene-graph tokens of the video encoder (SGCR-Vid section 4.2; choices 1-7 and 19 of models.md 5.7).
+named_enum! {
+    /// Which patch tokens the SG tokens are filled from (choice 5 of models.md 5.7).
+    SceneSource("source of scene tokens") {
+        /// ViCLIP's before `ln_pre`, which then covers the SG tokens too; InternVideo2 has no such norm.
+        BeforeNorm = "before_norm",
+        /// ViCLIP's after `ln_pre`; the SG tokens enter the blocks as they are.
+        AfterNorm = "after_norm",
+    }
+}
+
+named_enum! {
+    /// How an SG token's output becomes a subject, an object and a predicate (choice 7 of models.md 5.7).
+    ClassHeads("class heads") {
+        /// A linear map for each, which begins as the encoder's projection.
+        Linear = "linear",
+        /// A hidden layer with `ReLU` before each of these maps, as detection transformers have for boxes.
+        Mlp = "mlp",
+    }
+}
+
+named_enum! {
+    /// How such an output is held against a label's embedding (choice 8 of models.md 5.7).
+    ClassScores("class scores") {
+        /// By their cosine over the temperature.
+        Cosine = "cosine",
+        /// By their product, the output as long as it is (SGVL).
+        Product = "product",
+    }
+}
+
+/// Scene-graph tokens of the video encoder (SGCR-Vid section 4.2; choices 1 to 5, 7, 8 and 19 of models.md 5.7).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SceneTokensConfig {
@@ -40,9 +70,19 @@ pub struct SceneTokensConfig {
     pub per_frame: bool,
     /// At the first frame, let the temporal attention see the frame itself instead of passing through.
     pub first_frame_attends: bool,
-    /// What InternVideo2's embedding of a video is made of. Written only where it is not all tokens.
-    #[serde(skip_serializing_if = "is_default")]
+    /// What InternVideo2's embedding of a video is made of. This and what follows is written only where it is not the
+    /// usual.
+    #[serde(skip_serializing_if = "VideoPooling::is_usual")]
     pub pooling: VideoPooling,
+    /// Which patch tokens the SG tokens are filled from.
+    #[serde(skip_serializing_if = "SceneSource::is_usual")]
+    pub source: SceneSource,
+    /// How an SG token's output becomes a subject, an object and a predicate.
+    #[serde(skip_serializing_if = "ClassHeads::is_usual")]
+    pub class_heads: ClassHeads,
+    /// How such an output is held against a label's embedding.
+    #[serde(skip_serializing_if = "ClassScores::is_usual")]
+    pub class_scores: ClassScores,
 }
 
 impl Default for SceneTokensConfig {
@@ -54,14 +94,25 @@ impl Default for SceneTokensConfig {
             per_frame: false,
             first_frame_attends: false,
             pooling: VideoPooling::All,
+            source: SceneSource::BeforeNorm,
+            class_heads: ClassHeads::Linear,
+            class_scores: ClassScores::Cosine,
         }
     }
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
-fn is_default(pooling: &VideoPooling) -> bool {
-    *pooling == VideoPooling::All
+/// Whether a setting is the one that is not written. By reference, as serde calls it.
+macro_rules! usual {
+    ($($name:ident::$variant:ident),+) => {
+        $(impl $name {
+            #[allow(clippy::trivially_copy_pass_by_ref)]
+            fn is_usual(&self) -> bool {
+                *self == Self::$variant
+            }
+        })+
+    };
 }
+usual!(VideoPooling::All, SceneSource::BeforeNorm, ClassHeads::Linear, ClassScores::Cosine);
 
 #[cfg(test)]
 mod tests {
@@ -76,5 +127,14 @@ mod tests {
             assert_eq!(read.pooling, pooling);
         }
         assert!(serde_json::from_str::<SceneTokensConfig>(r#"{"pooling": "mean"}"#).is_err());
+        let unusual = SceneTokensConfig {
+            source: SceneSource::AfterNorm,
+            class_heads: ClassHeads::Mlp,
+            class_scores: ClassScores::Product,
+            ..Default::default()
+        };
+        let json = serde_json::to_string(&unusual).unwrap();
+        assert!(["after_norm", "mlp", "product"].iter().all(|name| json.contains(name)), "{json}");
+        assert_eq!(serde_json::from_str::<SceneTokensConfig>(&json).unwrap(), unusual);
     }
 }

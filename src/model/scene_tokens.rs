@@ -1,9 +1,9 @@
 //! Scene-graph (SG) tokens and their heads (SGCR-Vid section 4.2, Eqs. 3-6; models.md 5.1, 5.2, 5.7).
 
-use crate::config::{Activation, ModelConfig, SceneTokensVariant};
+use crate::config::{Activation, ClassHeads, ClassScores, ModelConfig, SceneTokensVariant};
 use crate::nn::{FULLY_MASKED, LayerNorm, Linear, Mlp, attend, lazy, project, unit};
 use burn::module::{Module, Param};
-use burn::tensor::activation::sigmoid;
+use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// Key `sg`: the tokens, the three attentions that fill them from a video's patches, and the heads that read a
@@ -28,12 +28,20 @@ pub struct SceneTokens {
     pub cls_o: Param<Tensor<2>>,
     /// Class of the predicate, `[width, embed_dim]`.
     pub cls_p: Param<Tensor<2>>,
+    /// Hidden layer before `cls_s` ("mlp" heads only), width to width.
+    pub mlp_s: Option<Linear>,
+    /// As `mlp_s`, before `cls_o`.
+    pub mlp_o: Option<Linear>,
+    /// As `mlp_s`, before `cls_p`.
+    pub mlp_p: Option<Linear>,
     /// Class row of "no entity", `[embed_dim]`.
     pub no_entity: Param<Tensor<1>>,
     /// Class row of "no predicate", `[embed_dim]`.
     pub no_predicate: Param<Tensor<1>>,
     #[module(skip)]
     first_frame_attends: bool,
+    #[module(skip)]
+    class_scores: ClassScores,
 }
 
 /// The tokens after each of the three attentions, `[batch, frames, S, width]`.
@@ -69,6 +77,7 @@ impl SceneTokens {
         let (scene, width) = (&config.scene_tokens, config.vision.width);
         let sets = if scene.per_frame { config.vision.frames } else { 1 };
         let class_head = || lazy([width, config.embed_dim], device);
+        let hidden = || (scene.class_heads == ClassHeads::Mlp).then(|| Linear::empty(width, width, device));
         Self {
             tokens: lazy([sets, scene.tokens, width], device),
             cross: SceneAttention::empty(config, true, device),
@@ -79,9 +88,13 @@ impl SceneTokens {
             cls_s: class_head(),
             cls_o: class_head(),
             cls_p: class_head(),
+            mlp_s: hidden(),
+            mlp_o: hidden(),
+            mlp_p: hidden(),
             no_entity: lazy([config.embed_dim], device),
             no_predicate: lazy([config.embed_dim], device),
             first_frame_attends: scene.first_frame_attends,
+            class_scores: scene.class_scores,
         }
     }
 
@@ -121,7 +134,8 @@ impl SceneTokens {
     }
 
     /// Reads `z_bar` `[batch, frames, S, width]` (models.md 5.3): class logits against `entities` `[Ke, embed_dim]` and
-    /// `predicates` `[Kp, embed_dim]` (normalised text embeddings) as cosines over `temperature` `[1]`, and boxes.
+    /// `predicates` `[Kp, embed_dim]` (normalised text embeddings) as cosines over `temperature` `[1]` or as products
+    /// ([`ClassScores`]), and boxes.
     #[must_use]
     pub fn heads(
         &self,
@@ -132,13 +146,21 @@ impl SceneTokens {
     ) -> SceneHeads {
         let entities = Tensor::cat(vec![entities, self.no_entity.val().unsqueeze::<2>()], 0);
         let predicates = Tensor::cat(vec![predicates, self.no_predicate.val().unsqueeze::<2>()], 0);
-        let logits = |head: &Param<Tensor<2>>, classes: &Tensor<2>| {
-            class_logits(z_bar.clone(), head.val(), classes.clone(), temperature.clone())
+        let temperature = (self.class_scores == ClassScores::Cosine).then_some(temperature);
+        let logits = |hidden: &Option<Linear>, head: &Param<Tensor<2>>, classes: &Tensor<2>| {
+            let [batch, frames, tokens, width] = z_bar.dims();
+            let flat = z_bar.clone().reshape([batch * frames * tokens, width]);
+            let features = match hidden {
+                Some(hidden) => relu(hidden.forward(flat)),
+                None => flat,
+            };
+            let scores = class_logits(features.matmul(head.val()), classes.clone(), temperature.clone());
+            scores.reshape([batch, frames, tokens, classes.dims()[0]])
         };
         SceneHeads {
-            logit_s: logits(&self.cls_s, &entities),
-            logit_o: logits(&self.cls_o, &entities),
-            logit_p: logits(&self.cls_p, &predicates),
+            logit_s: logits(&self.mlp_s, &self.cls_s, &entities),
+            logit_o: logits(&self.mlp_o, &self.cls_o, &entities),
+            logit_p: logits(&self.mlp_p, &self.cls_p, &predicates),
             box_s: boxes(z_bar.clone(), self.box_s.val()),
             box_o: boxes(z_bar.clone(), self.box_o.val()),
         }
@@ -154,12 +176,12 @@ fn per_frame(parameters: Tensor<3>, frames: usize) -> Tensor<3> {
     }
 }
 
-fn class_logits(z_bar: Tensor<4>, head: Tensor<2>, classes: Tensor<2>, temperature: Tensor<1>) -> Tensor<4> {
-    let [batch, frames, tokens, width] = z_bar.dims();
-    let count = classes.dims()[0];
-    let features = unit(z_bar.reshape([batch * frames * tokens, width]).matmul(head));
-    let logits = features.matmul(classes.transpose()) / temperature.unsqueeze::<2>();
-    logits.reshape([batch, frames, tokens, count])
+/// `[rows, embed_dim]` against `[classes, embed_dim]`: cosines over the temperature, or products where there is none.
+fn class_logits(features: Tensor<2>, classes: Tensor<2>, temperature: Option<Tensor<1>>) -> Tensor<2> {
+    match temperature {
+        Some(temperature) => unit(features).matmul(classes.transpose()) / temperature.unsqueeze::<2>(),
+        None => features.matmul(classes.transpose()),
+    }
 }
 
 fn boxes(z_bar: Tensor<4>, head: Tensor<3>) -> Tensor<4> {
@@ -262,3 +284,7 @@ fn normalised(norm: Option<&LayerNorm>, x: Tensor<3>) -> Tensor<3> {
         None => x,
     }
 }
+
+#[cfg(test)]
+#[path = "tests/scene_choices.rs"]
+mod tests;

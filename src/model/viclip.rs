@@ -1,6 +1,6 @@
 //! ViCLIP (models.md 1), optionally with scene-graph tokens (models.md 5.2).
 
-use crate::config::{ModelConfig, SceneTokensVariant};
+use crate::config::{ModelConfig, SceneSource, SceneTokensVariant};
 use crate::error::{Error, Result};
 use crate::model::scene_tokens::SceneTokens;
 use crate::model::staged::{StagedVideo, TokenLayout, sequence};
@@ -94,13 +94,19 @@ impl StagedVideo for Viclip {
         check_pixels(&pixels, self.config.vision.image_size)?;
         let patches = self.vision_encoder.patch_tokens(pixels)?;
         let sg = self.sg.as_ref().filter(|_| !options.without_scene_tokens);
+        // A norm of single tokens: the patches' may come before the SG tokens are made.
+        let first = self.config.scene_tokens.source == SceneSource::AfterNorm;
+        let norm = &self.vision_encoder.ln_pre;
+        let patches = if first { norm.forward(patches) } else { patches };
         let scene = sg.map(|sg| sg.forward(patches.clone()).temporal);
         let layout = TokenLayout {
             frames: patches.dims()[1],
             scene_per_frame: scene.as_ref().map_or(0, |scene| scene.dims()[2]),
         };
-        let x = self.vision_encoder.sequence(patches, scene, options.keep.clone());
-        Ok((self.vision_encoder.ln_pre.forward(x), layout))
+        let cls = self.vision_encoder.cls();
+        let cls = if first { norm.forward(cls) } else { cls };
+        let x = sequence(cls, patches, scene, options.keep.clone());
+        Ok((if first { x } else { norm.forward(x) }, layout))
     }
 
     fn blocks(&self) -> usize {
@@ -170,12 +176,11 @@ impl VisionEncoder {
         Ok(tokens.reshape([batch, frames, patches, dim]) + positions)
     }
 
-    /// `[CLS, SG, patches]` before `ln_pre`: `patches` `[batch, frames, patches, width]`, `scene`
-    /// `[batch, frames, S, width]`, `keep` as in [`VideoOptions`].
+    /// CLS with its position, before `ln_pre`, `[1, 1, width]`.
     #[must_use]
-    pub fn sequence(&self, patches: Tensor<4>, scene: Option<Tensor<4>>, keep: Option<Tensor<2, Int>>) -> Tensor<3> {
+    pub fn cls(&self) -> Tensor<3> {
         let cls = self.class_embedding.val().unsqueeze::<2>() + self.positional_embedding.val().narrow(0, 0, 1);
-        sequence(cls.unsqueeze::<3>(), patches, scene, keep)
+        cls.unsqueeze::<3>()
     }
 
     /// The last block's output to the video embedding `[batch, embed_dim]` and z_bar `[batch, frames, S, width]`.

@@ -3,7 +3,7 @@
 use super::internvideo2;
 use super::tensor::TensorInfo;
 use crate::config::{
-    Activation, CaptionCleaning, ModelConfig, ModelType, SceneTokensConfig, SceneTokensVariant, TextConfig,
+    Activation, CaptionCleaning, ClassHeads, ModelConfig, ModelType, SceneTokensConfig, SceneTokensVariant, TextConfig,
     VisionConfig,
 };
 use crate::error::{Error, Result};
@@ -57,6 +57,11 @@ impl Shapes<'_> {
             tokens,
             heads,
             per_frame: frames > 1,
+            class_heads: if self.tensors.contains_key("sg.mlp_s.weight") {
+                ClassHeads::Mlp
+            } else {
+                ClassHeads::Linear
+            },
             ..SceneTokensConfig::default()
         })
     }

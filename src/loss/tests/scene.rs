@@ -261,6 +261,34 @@ fn the_visual_branchs_gradient_is_that_of_finite_differences() {
 }
 
 #[test]
+fn the_alternatives_weigh_as_they_say() {
+    let numbers: Vec<f32> = (0..6 * 16).map(|i| ((i * 37 % 101) as f32 / 50.0 - 1.0) * 1.3).collect();
+    let (predicted, leaves) = heads(&numbers, &Device::flex().autodiff());
+    let host = crate::platform::block_on(HostPredictions::read(&predicted)).unwrap();
+    let costs = |config: &SceneLossConfig| scene::match_costs(&host.frame(0), &targets()[0], config);
+    let usual = SceneLossConfig::default();
+    let ones = SceneLossConfig { class_weight: 1.0, l1_weight: 1.0, giou_weight: 1.0, ..usual };
+    assert_eq!(costs(&SceneLossConfig { match_weights: MatchWeights::Unit, ..usual }), costs(&ones));
+    assert_ne!(costs(&usual), costs(&ones));
+
+    let matches = host.matches(&targets(), &usual);
+    let loss = |config: &SceneLossConfig| scene::scene_loss(&predicted, &targets(), &matches, config).unwrap();
+    let mean = SceneLossConfig { box_terms: BoxTerms::Mean, ..usual };
+    let half = SceneLossConfig { l1_weight: 2.5, giou_weight: 1.0, ..usual };
+    assert_eq!(costs(&mean), costs(&half));
+    near(&floats(loss(&mean).total), &floats(loss(&half).total), 1e-6, "total");
+    near(&floats(loss(&mean).l1 * 2.0), &floats(loss(&usual).l1), 1e-6, "l1");
+    near(&floats(loss(&mean).giou * 2.0), &floats(loss(&usual).giou), 1e-6, "giou");
+
+    // Two of the first frame's three tokens have a match, none of the second's.
+    let ignoring = loss(&SceneLossConfig { no_object_weight: 0.0, ..usual });
+    let gradient = floats(leaves[0].grad(&ignoring.total.backward()).unwrap());
+    let taught = gradient.chunks(3).map(|row| row.iter().any(|number| *number != 0.0));
+    let matched: Vec<bool> = (0..6).map(|token| matches[0].iter().any(|pair| pair.0 == token)).collect();
+    assert_eq!(taught.collect::<Vec<_>>(), matched);
+}
+
+#[test]
 fn targets_that_do_not_fit_are_refused() {
     let device = Device::flex();
     let (predicted, _) = heads(&[0.1; 96], &device.clone().autodiff());
