@@ -74,9 +74,8 @@ impl Negatives {
         let mut changed = text.clone();
         for phrase in changed.sentences.iter_mut().flat_map(|told| [&mut told.subject, &mut told.object]) {
             for word in &mut phrase.attributes {
-                if let Some(negative) = changes.get(&(phrase.tid, word.as_str())) {
-                    word.clone_from(negative);
-                }
+                let negative = changes.get(&(phrase.tid, word.as_str())).cloned();
+                negative.into_iter().for_each(|negative| *word = negative);
             }
         }
         different(changed, text)

@@ -149,12 +149,13 @@ impl SceneTokens {
         let temperature = (self.class_scores == ClassScores::Cosine).then_some(temperature);
         let logits = |hidden: &Option<Linear>, head: &Param<Tensor<2>>, classes: &Tensor<2>| {
             let [batch, frames, tokens, width] = z_bar.dims();
-            let flat = z_bar.clone().reshape([batch * frames * tokens, width]);
-            let features = match hidden {
-                Some(hidden) => relu(hidden.forward(flat)),
-                None => flat,
+            let rows = z_bar.clone().reshape([1, batch * frames * tokens, width]);
+            let rows = match hidden {
+                Some(hidden) => relu(hidden.forward(rows)),
+                None => rows,
             };
-            let scores = class_logits(features.matmul(head.val()), classes.clone(), temperature.clone());
+            let features = rows.squeeze_dim::<2>(0).matmul(head.val());
+            let scores = class_logits(features, classes.clone(), temperature.clone());
             scores.reshape([batch, frames, tokens, classes.dims()[0]])
         };
         SceneHeads {

@@ -7,7 +7,7 @@ use crate::model::staged::{StagedVideo, TokenLayout, sequence};
 use crate::model::{TextTower, VideoOptions, check_pixels};
 use crate::nn::{LayerNorm, TokenEmbedding, Transformer, TubeletConv, lazy};
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 
 /// Lower bound of `temp` (models.md 1.8).
 pub const MIN_TEMPERATURE: f64 = 0.01;
