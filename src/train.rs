@@ -13,7 +13,6 @@ mod loss_parts;
 mod mask;
 mod optimizer;
 mod presets;
-mod recompute;
 mod schedule;
 #[cfg(test)]
 #[path = "train/tests/trainer.rs"]
@@ -21,6 +20,7 @@ mod tests;
 mod text_rows;
 mod trainer;
 mod training_state;
+mod video_pass;
 mod write_errors;
 
 crate::source::native_only! {
@@ -60,9 +60,9 @@ pub use loss_parts::LossParts;
 pub use mask::kept_patches;
 pub use optimizer::{AdamWGroups, AdamWSettings, GroupRates, decays};
 pub use presets::{PRESETS, preset};
-pub use recompute::{OutputGradients, VideoOutputs, VideoPass};
 pub use schedule::CosineSchedule;
 pub use text_rows::TextRows;
 pub use trainer::{StepReport, Trainer, TrainingBase};
 pub use training_state::TrainingState;
+pub use video_pass::{OutputGradients, VideoOutputs, VideoPass};
 pub use write_errors::WriteErrors;

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 /// What a device is taken to have that does not tell.
 const ASSUMED_BYTES: u64 = 4 << 30;
-/// A step of at most so many bytes is computed in one graph: it is short enough to wait for where a run is stopped.
+/// A step of at most so many bytes keeps its graphs. To compute blocks again takes longer, but larger steps leave the room to
+/// others: a page does not know what else the device holds.
 const WHOLE_BYTES: u64 = 256 << 20;
 /// Texts in memory with their graph at once where a step is cut up (`train::gradients`).
 const TEXTS_AT_ONCE: usize = 32;

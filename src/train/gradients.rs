@@ -1,4 +1,4 @@
-//! The gradients of one step, in one piece or by micro-batches.
+//! The gradients of one step, of all clips at once or by micro-batches; a stop is obeyed between the encoders' pieces.
 //!
 //! Constraint: L_con compares every clip of a step with every caption, so a batch cannot simply be cut up and summed.
 //! Solution (GradCache, Gao et al. 2021): all embeddings are made without a graph, the loss and its gradients in the
@@ -11,8 +11,8 @@ use crate::loss::{Embeds, Objective, ObjectiveConfig, objective};
 use crate::model::{VideoOptions, VideoTextModel};
 use crate::nn::{ParamPath, mix, trainable};
 use crate::train::inputs::StepInputs;
-use crate::train::recompute::{OutputGradients, VideoOutputs, VideoPass};
 use crate::train::text_rows::TextRows;
+use crate::train::video_pass::{OutputGradients, VideoOutputs, VideoPass, give_way};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
@@ -23,7 +23,7 @@ use std::ops::Range;
 pub struct GradientPlan<'a> {
     /// What is minimised.
     pub objective: &'a ObjectiveConfig,
-    /// Clips that are in memory with their graph at once; 0 for all, in one graph.
+    /// Clips that are in memory with their graph at once; 0 for all, which are then encoded once.
     pub micro_batch: usize,
     /// Whether the video encoder keeps only its blocks' inputs and computes each block again in the backward pass.
     pub recompute: bool,
@@ -46,74 +46,12 @@ pub async fn gradients(
     inputs: &StepInputs,
     plan: &GradientPlan<'_>,
 ) -> Result<(Objective, GradientsParams)> {
-    if plan.micro_batch == 0 && !plan.recompute {
-        whole(model, inputs, plan).await
-    } else {
-        cut_up(model, inputs, plan).await
-    }
-}
-
-/// Everything in one graph.
-async fn whole(
-    model: &VideoTextModel,
-    inputs: &StepInputs,
-    plan: &GradientPlan<'_>,
-) -> Result<(Objective, GradientsParams)> {
     let device = model.temperature().device();
-    let clips = 0..inputs.clips();
-    let masked = plan.masked(model, "video/0");
-    let encoding = masked.encode_video(inputs.pixels(&clips, &device), &options(inputs, &clips, &device))?;
-    let texts = TextRows::new(&inputs.texts, usize::MAX);
-    let embeds = Embeds {
-        videos: encoding.embed,
-        scene: encoding.scene,
-        texts: texts.encode(&masked, &device)?,
-        temperature: model.temperature(),
-    };
-    let objective =
-        objective(&embeds, &inputs.rounds, inputs.scenes.as_ref(), model.scene_tokens(), plan.objective).await?;
-    let gradients = GradientsParams::from_grads(objective.total.backward(), model);
-    Ok((objective, gradients))
+    let step = Step { model, inputs, plan, plain: device.clone().inner(), device };
+    if plan.micro_batch == 0 && !plan.recompute { step.keeping_graphs().await } else { step.cut_up().await }
 }
 
-async fn cut_up(
-    model: &VideoTextModel,
-    inputs: &StepInputs,
-    plan: &GradientPlan<'_>,
-) -> Result<(Objective, GradientsParams)> {
-    let device = model.temperature().device();
-    let step = CutUp { model, inputs, plan, plain: device.clone().inner(), device };
-    let chunks = step.chunks();
-    let (kept, videos, scene) = step.embed_videos(&chunks).await?;
-    let rows = TextRows::new(&inputs.texts, TEXTS_AT_ONCE);
-    let texts = step.embed_texts(&rows)?;
-    let text_trains = trainable(model).iter().any(|(key, _)| is_text_key(key));
-
-    let leaf = |x: Tensor<2>| Tensor::from_inner(x).require_grad();
-    let embeds = Embeds {
-        videos: leaf(videos),
-        scene: scene.map(|scene| Tensor::from_inner(scene).require_grad()),
-        texts: if text_trains { leaf(texts) } else { Tensor::from_inner(texts) },
-        temperature: model.temperature(),
-    };
-    let objective =
-        objective(&embeds, &inputs.rounds, inputs.scenes.as_ref(), model.scene_tokens(), plan.objective).await?;
-    let mut of = objective.total.backward();
-    let of_videos = embeds.videos.grad_remove(&mut of);
-    let of_scene = embeds.scene.as_ref().and_then(|scene| scene.grad_remove(&mut of));
-    let of_texts = embeds.texts.grad_remove(&mut of);
-    let mut sum = GradientsAccumulator::new();
-    sum.accumulate(model, GradientsParams::from_grads(of, model));
-    if let Some(of_videos) = of_videos {
-        step.pull_videos(&chunks, kept, &of_videos, of_scene.as_ref(), &mut sum).await?;
-    }
-    if let Some(of_texts) = of_texts {
-        step.pull_texts(&rows, &of_texts, &mut sum).await?;
-    }
-    Ok((objective, sum.grads()))
-}
-
-struct CutUp<'a> {
+struct Step<'a> {
     model: &'a VideoTextModel,
     inputs: &'a StepInputs,
     plan: &'a GradientPlan<'a>,
@@ -122,7 +60,125 @@ struct CutUp<'a> {
     plain: Device,
 }
 
-impl CutUp<'_> {
+/// The gradients of the loss in what the encoders gave, in its shapes; none for what trains nothing.
+struct OfOutputs {
+    videos: Option<OutputGradients>,
+    texts: Option<Tensor<2>>,
+}
+
+/// A forward pass of the video encoder with its graphs.
+enum VideoGraphs {
+    InPieces(VideoPass),
+    /// Of an encoder that has none.
+    Whole(VideoOutputs),
+}
+
+impl Step<'_> {
+    /// Every graph kept: nothing is computed twice.
+    async fn keeping_graphs(&self) -> Result<(Objective, GradientsParams)> {
+        let masked = self.plan.masked(self.model, &video_mask(0));
+        let (graphs, outputs) = self.video_graphs(&masked).await?;
+        let rows = TextRows::new(&self.inputs.texts, usize::MAX);
+        let mut texts = Vec::new();
+        for at in 0..rows.groups() {
+            texts.push(rows.encode_group(at, &self.plan.masked(self.model, &text_mask(at)), &self.device)?);
+            give_way(self.plan.abort).await?;
+        }
+        let joined = rows.join(texts.iter().map(|group| group.clone().inner()).collect());
+
+        let mut sum = GradientsAccumulator::new();
+        let (objective, of) = self.pull_outputs(outputs, joined, &mut sum).await?;
+        if let Some(of_videos) = of.videos {
+            self.pull_graphs(graphs, &masked, of_videos, &mut sum).await?;
+        }
+        if let Some(of_texts) = of.texts {
+            for (at, embed) in texts.into_iter().enumerate() {
+                self.pull_group(&rows, at, embed, &of_texts, &mut sum).await?;
+            }
+        }
+        Ok((objective, sum.grads()))
+    }
+
+    async fn video_graphs(&self, masked: &VideoTextModel) -> Result<(VideoGraphs, VideoOutputs)> {
+        let clips = 0..self.inputs.clips();
+        let (pixels, options) = (self.inputs.pixels(&clips, &self.device), self.options(&clips, &self.device));
+        if let Some(encoder) = masked.staged() {
+            let (pass, outputs) = VideoPass::with_graphs(masked, encoder, pixels, &options, self.plan.abort).await?;
+            return Ok((VideoGraphs::InPieces(pass), outputs));
+        }
+        let encoding = masked.encode_video(pixels, &options)?;
+        give_way(self.plan.abort).await?;
+        let outputs = (encoding.embed.clone().inner(), encoding.scene.clone().map(Tensor::inner));
+        Ok((VideoGraphs::Whole((encoding.embed, encoding.scene)), outputs))
+    }
+
+    async fn pull_graphs(
+        &self,
+        graphs: VideoGraphs,
+        masked: &VideoTextModel,
+        gradients: OutputGradients,
+        sum: &mut GradientsAccumulator<VideoTextModel>,
+    ) -> Result<()> {
+        match graphs {
+            VideoGraphs::InPieces(pass) => {
+                self.pull_pass(pass, masked, &(0..self.inputs.clips()), gradients, sum).await
+            }
+            VideoGraphs::Whole((embed, scene)) => {
+                let of = gradients.surrogate(embed, scene).backward();
+                sum.accumulate(self.model, GradientsParams::from_grads(of, self.model));
+                give_way(self.plan.abort).await
+            }
+        }
+    }
+
+    async fn cut_up(&self) -> Result<(Objective, GradientsParams)> {
+        let chunks = self.chunks();
+        let (kept, videos, scene) = self.embed_videos(&chunks).await?;
+        let rows = TextRows::new(&self.inputs.texts, TEXTS_AT_ONCE);
+        let texts = self.embed_texts(&rows).await?;
+        let mut sum = GradientsAccumulator::new();
+        let (objective, of) = self.pull_outputs((videos, scene), texts, &mut sum).await?;
+        if let Some(of_videos) = of.videos {
+            self.pull_videos(&chunks, kept, &of_videos, &mut sum).await?;
+        }
+        if let Some(of_texts) = of.texts {
+            self.pull_texts(&rows, &of_texts, &mut sum).await?;
+        }
+        Ok((objective, sum.grads()))
+    }
+
+    /// The objective of what the encoders gave (without graphs), and its gradients; those of the parameters that it reads
+    /// itself go into `sum`.
+    async fn pull_outputs(
+        &self,
+        (videos, scene): VideoOutputs,
+        texts: Tensor<2>,
+        sum: &mut GradientsAccumulator<VideoTextModel>,
+    ) -> Result<(Objective, OfOutputs)> {
+        let keys = trainable(self.model);
+        let video_trains = keys.iter().any(|(key, _)| !is_text_key(key));
+        let text_trains = keys.iter().any(|(key, _)| is_text_key(key));
+        let embeds = Embeds {
+            videos: leaf(videos, video_trains),
+            scene: scene.map(|scene| leaf(scene, video_trains)),
+            texts: leaf(texts, text_trains),
+            temperature: self.model.temperature(),
+        };
+        let (inputs, tokens) = (self.inputs, self.model.scene_tokens());
+        let objective = objective(&embeds, &inputs.rounds, inputs.scenes.as_ref(), tokens, self.plan.objective).await?;
+        let mut of = objective.total.backward();
+        let scene = embeds.scene.as_ref().and_then(|scene| scene.grad_remove(&mut of));
+        let embed = embeds.videos.grad_remove(&mut of);
+        // L_VSG alone reads z_bar and no embedding.
+        let none = || embeds.videos.clone().inner().zeros_like();
+        let videos =
+            (embed.is_some() || scene.is_some()).then(|| OutputGradients { embed: embed.unwrap_or_else(none), scene });
+        let texts = embeds.texts.grad_remove(&mut of);
+        sum.accumulate(self.model, GradientsParams::from_grads(of, self.model));
+        give_way(self.plan.abort).await?;
+        Ok((objective, OfOutputs { videos, texts }))
+    }
+
     fn chunks(&self) -> Vec<Range<usize>> {
         let clips = self.inputs.clips();
         let size = if self.plan.micro_batch == 0 { clips.max(1) } else { self.plan.micro_batch };
@@ -145,12 +201,13 @@ impl CutUp<'_> {
 
     async fn forward(&self, plain: &VideoTextModel, clips: &Range<usize>) -> Result<(Option<VideoPass>, VideoOutputs)> {
         let pixels = self.inputs.pixels(clips, &self.plain);
-        let options = options(self.inputs, clips, &self.plain);
+        let options = self.options(clips, &self.plain);
         if let (Some(encoder), true) = (plain.staged(), self.plan.recompute) {
             let (pass, outputs) = VideoPass::forward(encoder, pixels, &options, self.plan.abort).await?;
             return Ok((Some(pass), outputs));
         }
         let encoding = plain.encode_video(pixels, &options)?;
+        give_way(self.plan.abort).await?;
         Ok((None, (encoding.embed, encoding.scene)))
     }
 
@@ -158,45 +215,52 @@ impl CutUp<'_> {
         &self,
         chunks: &[Range<usize>],
         mut kept: Option<VideoPass>,
-        of_videos: &Tensor<2>,
-        of_scene: Option<&Tensor<4>>,
+        of_videos: &OutputGradients,
         sum: &mut GradientsAccumulator<VideoTextModel>,
     ) -> Result<()> {
-        if !trainable(self.model).iter().any(|(key, _)| !is_text_key(key)) {
-            return Ok(());
-        }
         for (at, clips) in chunks.iter().enumerate() {
-            self.plan.abort.check()?;
-            let gradients = OutputGradients {
-                embed: of_videos.clone().narrow(0, clips.start, clips.len()),
-                scene: of_scene.map(|scene| scene.clone().narrow(0, clips.start, clips.len())),
-            };
+            let gradients = of_videos.of_clips(clips);
             let masked = self.plan.masked(self.model, &video_mask(at));
-            let pixels = self.inputs.pixels(clips, &self.device);
-            let options = options(self.inputs, clips, &self.device);
             let pass = match kept.take() {
                 Some(pass) => Some(pass),
                 None if self.plan.recompute => self.forward(&masked.valid(), clips).await?.0,
                 None => None,
             };
             if let Some(pass) = pass {
-                let sink = |gradients| sum.accumulate(self.model, gradients);
-                pass.backward(&masked, pixels, &options, gradients, self.plan.abort, sink).await?;
+                self.pull_pass(pass, &masked, clips, gradients, sum).await?;
             } else {
-                let encoding = masked.encode_video(pixels, &options)?;
+                let options = self.options(clips, &self.device);
+                let encoding = masked.encode_video(self.inputs.pixels(clips, &self.device), &options)?;
                 let of = gradients.surrogate(encoding.embed, encoding.scene).backward();
                 sum.accumulate(self.model, GradientsParams::from_grads(of, self.model));
+                give_way(self.plan.abort).await?;
             }
         }
         Ok(())
     }
 
-    fn embed_texts(&self, rows: &TextRows) -> Result<Tensor<2>> {
-        let group = |at: usize| {
+    async fn pull_pass(
+        &self,
+        pass: VideoPass,
+        masked: &VideoTextModel,
+        clips: &Range<usize>,
+        gradients: OutputGradients,
+        sum: &mut GradientsAccumulator<VideoTextModel>,
+    ) -> Result<()> {
+        let pixels = || self.inputs.pixels(clips, &self.device);
+        let options = self.options(clips, &self.device);
+        let sink = |gradients| sum.accumulate(self.model, gradients);
+        pass.backward(masked, pixels, &options, gradients, self.plan.abort, sink).await
+    }
+
+    async fn embed_texts(&self, rows: &TextRows) -> Result<Tensor<2>> {
+        let mut groups = Vec::new();
+        for at in 0..rows.groups() {
             let plain = self.plan.masked(self.model, &text_mask(at)).valid();
-            rows.encode_group(at, &plain, &self.plain)
-        };
-        Ok(rows.join((0..rows.groups()).map(group).collect::<Result<_>>()?))
+            groups.push(rows.encode_group(at, &plain, &self.plain)?);
+            give_way(self.plan.abort).await?;
+        }
+        Ok(rows.join(groups))
     }
 
     async fn pull_texts(
@@ -206,14 +270,29 @@ impl CutUp<'_> {
         sum: &mut GradientsAccumulator<VideoTextModel>,
     ) -> Result<()> {
         for at in 0..rows.groups() {
-            self.plan.abort.check()?;
             let embed = rows.encode_group(at, &self.plan.masked(self.model, &text_mask(at)), &self.device)?;
-            let gradient = Tensor::from_inner(rows.of_group(at, of_texts.clone()));
-            let of = (embed * gradient).sum().backward();
-            sum.accumulate(self.model, GradientsParams::from_grads(of, self.model));
-            crate::platform::yield_now().await;
+            self.pull_group(rows, at, embed, of_texts, sum).await?;
         }
         Ok(())
+    }
+
+    /// Pulls one group of texts by its part of the gradients of all.
+    async fn pull_group(
+        &self,
+        rows: &TextRows,
+        at: usize,
+        embed: Tensor<2>,
+        of_texts: &Tensor<2>,
+        sum: &mut GradientsAccumulator<VideoTextModel>,
+    ) -> Result<()> {
+        let gradient = Tensor::from_inner(rows.of_group(at, of_texts.clone()));
+        let of = (embed * gradient).sum().backward();
+        sum.accumulate(self.model, GradientsParams::from_grads(of, self.model));
+        give_way(self.plan.abort).await
+    }
+
+    fn options(&self, clips: &Range<usize>, device: &Device) -> VideoOptions {
+        VideoOptions { keep: self.inputs.keep(clips, device), ..VideoOptions::default() }
     }
 }
 
@@ -226,16 +305,18 @@ impl GradientPlan<'_> {
     }
 }
 
+/// A tensor without a graph as one that gradients are asked of, where it `trains`.
+fn leaf<const D: usize>(x: Tensor<D>, trains: bool) -> Tensor<D> {
+    let x = Tensor::from_inner(x);
+    if trains { x.require_grad() } else { x }
+}
+
 fn video_mask(chunk: usize) -> String {
     format!("video/{chunk}")
 }
 
 fn text_mask(group: usize) -> String {
     format!("text/{group}")
-}
-
-fn options(inputs: &StepInputs, clips: &Range<usize>, device: &Device) -> VideoOptions {
-    VideoOptions { keep: inputs.keep(clips, device), ..VideoOptions::default() }
 }
 
 /// Whether a parameter is the text encoder's (in any layout), not the video encoder's, the SG tokens' or the temperature.

@@ -232,6 +232,74 @@ test("a pause waits between two blocks, an abort ends, a stop keeps what was lea
   await context.close();
 });
 
+test("a stop is obeyed inside a step, even a small one", async (t) => {
+  const { context, page } = await libraryPage();
+  const got = await page.evaluate(
+    async ({ seeds, options }) => {
+      // In this thread: its turns are those that a step leaves to others.
+      const engine = await open({ worker: false });
+      const samples = await worldSamples(engine, seeds);
+      const tune = { ...options, steps: 4, validationShare: 0, checkpointEvery: 0 };
+      const { port1, port2 } = new MessageChannel();
+      let [turns, longest, last] = [0, 0, performance.now()];
+      let onTurn = () => {};
+      port1.onmessage = () => {
+        const now = performance.now();
+        longest = Math.max(longest, now - last);
+        last = now;
+        turns++;
+        onTurn();
+        port2.postMessage(null);
+      };
+      port2.postMessage(null);
+      // How many turns others get in a step, and how long they wait for one.
+      const steps = [];
+      const whole = await collect(engine.fineTune(samples, tune), ({ type, milliseconds }) => {
+        if (type === "step") steps.push({ turns, longest, milliseconds });
+        turns = longest = 0;
+      });
+      const half = Math.floor(Math.min(...steps.map((step) => step.turns)) / 2);
+      /** Calls `stop` in the middle of the third step. */
+      const inTheThird = (stop) => ({ type, step }) => {
+        if (type !== "step" || step !== 2) return;
+        turns = 0;
+        onTurn = () => {
+          if (turns !== half) return;
+          onTurn = () => {};
+          stop();
+        };
+      };
+      const paused = engine.fineTune(samples, tune);
+      const resume = (event) => event.type === "paused" && paused.resume();
+      const pause = inTheThird(() => paused.pause());
+      const events = await collect(paused, (event) => (resume(event), pause(event)));
+      const controller = new AbortController();
+      const heard = [];
+      const abort = inTheThird(() => controller.abort());
+      const error = await collect(engine.fineTune(samples, { ...tune, signal: controller.signal }), (event) => {
+        heard.push([event.type, event.step]);
+        abort(event);
+      }).catch((thrown) => thrown);
+      port1.close();
+      const works = (await engine.encodeText(["a fox"])).length;
+      engine.dispose();
+      return {
+        steps, half, whole: lossesOf(whole), again: lossesOf(events), recompute: whole[0].plan.recompute,
+        order: events.map(({ type, step }) => [type, step]), heard, code: error.code, works,
+      };
+    },
+    { seeds: SEEDS, options: OPTIONS },
+  );
+  t.diagnostic(JSON.stringify(got.steps));
+  assert.ok(!got.recompute, "a step as this one keeps its graphs");
+  assert.ok(got.half >= 5, `${got.half} turns in half a step`);
+  // The thrown step is done again from its beginning.
+  assert.deepEqual(got.order.slice(1), [["step", 1], ["step", 2], ["paused", 2], ["resumed", 2], ["step", 3], ["step", 4], ["done", 4]]);
+  assert.deepEqual(got.again, got.whole);
+  assert.deepEqual([got.heard.at(-1), got.code, got.works], [["step", 2], "aborted", 1]);
+  await context.close();
+});
+
 test("a reload in the middle loses no more than the last interval", async () => {
   const { context, page } = await libraryPage();
   const options = { ...OPTIONS, checkpointEvery: 3 };

@@ -387,14 +387,17 @@ fn batches_that_make_one_step_count_equally() {
 
 #[test]
 fn an_aborted_step_changes_nothing() {
-    let mut trainer = Trainer::new(TrainConfig { recompute: true, ..tiny_scenes() }, None, &Device::flex()).unwrap();
-    let before = parameters(&trainer);
-    let abort = Abort::default();
-    abort.request();
-    assert_eq!(block_on(trainer.step(&abort)).unwrap_err().code(), "aborted");
-    assert_eq!(trainer.steps_done(), 0);
-    let after = parameters(&trainer);
-    assert!(before.tensors().keys().all(|name| before.read(name).unwrap() == after.read(name).unwrap()));
+    for (recompute, micro_batch) in [(true, 0), (false, 0), (false, 2)] {
+        let config = TrainConfig { recompute, micro_batch, ..tiny_scenes() };
+        let mut trainer = Trainer::new(config, None, &Device::flex()).unwrap();
+        let before = parameters(&trainer);
+        let abort = Abort::default();
+        abort.request();
+        assert_eq!(block_on(trainer.step(&abort)).unwrap_err().code(), "aborted");
+        assert_eq!(trainer.steps_done(), 0);
+        let after = parameters(&trainer);
+        assert!(before.tensors().keys().all(|name| before.read(name).unwrap() == after.read(name).unwrap()));
+    }
 }
 
 #[test]
