@@ -68,9 +68,9 @@ struct OfOutputs {
 
 /// A forward pass of the video encoder with its graphs.
 enum VideoGraphs {
-    InPieces(VideoPass),
+    InPieces(Box<VideoPass>),
     /// Of an encoder that has none.
-    Whole(VideoOutputs),
+    Whole(Box<VideoOutputs>),
 }
 
 impl Step<'_> {
@@ -104,12 +104,12 @@ impl Step<'_> {
         let (pixels, options) = (self.inputs.pixels(&clips, &self.device), self.options(&clips, &self.device));
         if let Some(encoder) = masked.staged() {
             let (pass, outputs) = VideoPass::with_graphs(masked, encoder, pixels, &options, self.plan.abort).await?;
-            return Ok((VideoGraphs::InPieces(pass), outputs));
+            return Ok((VideoGraphs::InPieces(Box::new(pass)), outputs));
         }
         let encoding = masked.encode_video(pixels, &options)?;
         give_way(self.plan.abort).await?;
         let outputs = (encoding.embed.clone().inner(), encoding.scene.clone().map(Tensor::inner));
-        Ok((VideoGraphs::Whole((encoding.embed, encoding.scene)), outputs))
+        Ok((VideoGraphs::Whole(Box::new((encoding.embed, encoding.scene))), outputs))
     }
 
     async fn pull_graphs(
@@ -121,9 +121,10 @@ impl Step<'_> {
     ) -> Result<()> {
         match graphs {
             VideoGraphs::InPieces(pass) => {
-                self.pull_pass(pass, masked, &(0..self.inputs.clips()), gradients, sum).await
+                self.pull_pass(*pass, masked, &(0..self.inputs.clips()), gradients, sum).await
             }
-            VideoGraphs::Whole((embed, scene)) => {
+            VideoGraphs::Whole(outputs) => {
+                let (embed, scene) = *outputs;
                 let of = gradients.surrogate(embed, scene).backward();
                 sum.accumulate(self.model, GradientsParams::from_grads(of, self.model));
                 give_way(self.plan.abort).await
