@@ -12,7 +12,7 @@ import { showPair } from "./caption_pair.js";
 import html from "./explain.html";
 import { drawBoxes, momentOf, nearest, shown } from "./overlay.js";
 import { markColumn, rowsOf, tripletTable } from "./triplet_table.js";
-import { WORLD_ENTITIES, WORLD_PREDICATES, parseLabels, sentence } from "./words.js";
+import { WORLD_ENTITIES, WORLD_PREDICATES, castOf, parseLabels, sentence } from "./words.js";
 
 /** The view. */
 export const explainView: View = {
@@ -41,15 +41,20 @@ interface Result {
 let visible = false;
 let result: Result | null = null;
 let column = -1;
+let offered = "";
 
 const hasTokens = (): boolean => engine.value !== null && engine.value.info.sceneTokens !== "none";
 const threshold = (): number => element("threshold", HTMLInputElement).valueAsNumber;
 const status = (text: string): void => void (element("scene-status", HTMLParagraphElement).textContent = text);
 
 function mount(): void {
-  useWorldLabels();
+  useLabels(WORLD_ENTITIES);
   element("world-labels", HTMLButtonElement).addEventListener("click", () => {
-    useWorldLabels();
+    useLabels(WORLD_ENTITIES);
+    void explain();
+  });
+  element("clip-labels", HTMLButtonElement).addEventListener("click", () => {
+    useLabels(clipsLabels());
     void explain();
   });
   element("labels-form", HTMLFormElement).addEventListener("submit", (event) => {
@@ -68,14 +73,23 @@ function mount(): void {
   onMoment(() => visible && showNow(false));
 }
 
-function useWorldLabels(): void {
-  element("entities", HTMLTextAreaElement).value = WORLD_ENTITIES;
+function useLabels(entities: string): void {
+  offered = entities;
+  element("entities", HTMLTextAreaElement).value = entities;
   element("predicates", HTMLTextAreaElement).value = WORLD_PREDICATES;
+}
+
+/** Of a drawn clip, those of its cast: among few words a small model finds the right ones. */
+function clipsLabels(): string {
+  return clip.value?.kind === "world" ? castOf(clip.value.world.captions) : WORLD_ENTITIES;
 }
 
 function show(): void {
   visible = true;
   showEmpty();
+  element("clip-labels", HTMLButtonElement).hidden = clip.value?.kind !== "world";
+  // What somebody typed stays.
+  if (result?.of !== clip.value && element("entities", HTMLTextAreaElement).value === offered) useLabels(clipsLabels());
   if (!engine.value || !clip.value) return;
   if (result && result.of === clip.value && result.by === engine.value && result.asked === asked()) showResult();
   else void explain();

@@ -4,9 +4,17 @@ import type { ExplainedTriplet } from "sgcr";
 
 const WORLD_KINDS = ["fox", "bird", "fish", "rabbit", "robot", "ghost", "ball", "box", "star", "ring", "tree", "cup", "key"];
 const WORLD_COLORS = ["red", "orange", "yellow", "green", "blue", "purple", "white", "black"];
+const WORLD_THINGS = WORLD_KINDS.flatMap((kind) => WORLD_COLORS.map((color) => `${color} ${kind}`));
 
 /** The labels of the generated world's things, told with their colours, as the shipped model learnt them. */
-export const WORLD_ENTITIES = WORLD_KINDS.flatMap((kind) => WORLD_COLORS.map((color) => `${color} ${kind}`)).join(", ");
+export const WORLD_ENTITIES = WORLD_THINGS.join(", ");
+
+/** Those of them that captions of one clip name; all where they name none. */
+export function castOf(captions: readonly string[]): string {
+  const cast = WORLD_THINGS.filter((thing) => captions.some((text) => ` ${text.replaceAll(",", "")} `.includes(` ${thing} `)));
+  return cast.length > 0 ? cast.join(", ") : WORLD_ENTITIES;
+}
+
 /** As {@link WORLD_ENTITIES}, for what they do. */
 export const WORLD_PREDICATES =
   "push, kick, chase, follow, flee from, circle, touch, pick up, put down, carry, jump over, hide behind, enter, above, below, left of, right of, next to, inside";
