@@ -1,6 +1,6 @@
 // Explaining, fine-tuning and adapters in Chromium, with the shipped model whatever its numbers are.
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { SUB_PATH, convertTiny, example, openPage, path, sgcr, temporaryFolder } from "./harness.mjs";
