@@ -28,7 +28,7 @@ export class RunPanel {
     this.#link = link;
     this.#panel = element(`${prefix}-run`, HTMLDivElement);
     this.#heading = make("h2", { id: `${prefix}-run-title`, tabindex: "-1" }, title);
-    this.#label = make("label", { for: `${prefix}-progress` });
+    this.#label = make("label", { for: `${prefix}-progress` }, "Videos");
     const named = { status: this.#status, label: this.#label, progress: this.#bar, pause: this.#pause, abort: this.#abort };
     for (const [name, part] of Object.entries(named)) part.id = `${prefix}-${name}`;
     const head = make("div", { class: "panel-head" }, this.#heading, this.#status);
