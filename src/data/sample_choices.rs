@@ -64,11 +64,11 @@ pub enum Targets {
 impl Replaced {
     /// What is changed of what could be.
     pub(super) fn of<T>(self, mut changes: Vec<T>, pick: super::Pick) -> Vec<T> {
-        if self == Self::One && changes.len() > 1 {
-            let at = pick(changes.len());
-            changes = changes.into_iter().skip(at).take(1).collect();
+        if self == Self::All || changes.len() < 2 {
+            return changes;
         }
-        changes
+        let at = pick(changes.len());
+        vec![changes.swap_remove(at)]
     }
 }
 
