@@ -5,6 +5,10 @@ mod contrastive;
 mod matching;
 pub mod objective;
 mod ranking;
+mod regions;
+#[cfg(test)]
+#[path = "loss/tests/regions.rs"]
+mod regions_tests;
 pub mod scene;
 #[cfg(test)]
 #[path = "loss/tests/scene.rs"]
@@ -18,4 +22,5 @@ pub use contrastive::{Reduction, contrastive, contrastive_with_negatives, simila
 pub use matching::assign;
 pub use objective::{Embeds, Objective, ObjectiveConfig, RoundRows, SceneRows, objective};
 pub use ranking::ranking;
+pub use regions::{Region, region_contrast, regions};
 pub use scene::{BoxTerms, FrameTargets, MatchWeights, Matches, SceneLoss, SceneLossConfig, TripletTarget};

@@ -53,6 +53,9 @@ pub struct VideoOptions {
     pub keep: Option<Tensor<2, Int>>,
     /// Also return the last block's output, which [`VideoTextModel::match_captions`] takes. CLIP returns none.
     pub tokens: bool,
+    /// Have [`VideoEncoding::scene`] go on with the outputs at the patch positions. ViCLIP alone does, and with
+    /// [`VideoOptions::keep`] not even that.
+    pub patches: bool,
 }
 
 /// Result of [`VideoTextModel::encode_video`].
@@ -61,6 +64,7 @@ pub struct VideoEncoding {
     /// `[batch, embed_dim]`, not normalised.
     pub embed: Tensor<2>,
     /// Outputs at the SG positions (z_bar), of ViCLIP after `ln_post`: `[batch, frames, S, width]`. None without SG tokens.
+    /// On request those at the patch positions follow: `[batch, frames, S + patches, width]`.
     pub scene: Option<Tensor<4>>,
     /// On request.
     pub attention: Option<AttentionShares>,
@@ -179,6 +183,16 @@ impl VideoTextModel {
             Self::Viclip(model) => model.sg.as_ref(),
             Self::Clip(_) => None,
             Self::Internvideo2(model) => model.sg.as_ref(),
+        }
+    }
+
+    /// What leads from the outputs at patch positions to the joint space, `[width, embed_dim]`: ViCLIP's projection of CLS.
+    /// None for a model that does not give these outputs ([`VideoOptions::patches`]).
+    #[must_use]
+    pub fn patch_projection(&self) -> Option<Tensor<2>> {
+        match self {
+            Self::Viclip(model) => Some(model.vision_encoder.proj.val()),
+            Self::Clip(_) | Self::Internvideo2(_) => None,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::loss::scene::{FrameTargets, HostPredictions, Matches, SceneLoss, SceneLossConfig, scene_loss};
-use crate::loss::{Reduction, contrastive, contrastive_with_negatives, ranking};
+use crate::loss::{Reduction, contrastive, contrastive_with_negatives, ranking, region_contrast, regions};
 use crate::model::scene_tokens::SceneTokens;
 use crate::nn::unit;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -26,6 +26,8 @@ pub struct ObjectiveConfig {
     pub alpha: f64,
     /// Whether L_VSG teaches the text encoder its classes' labels too (choice 12 of models.md 5.7).
     pub labels_learn: bool,
+    /// Weight of the contrast of regions with phrases ([`region_contrast`]), which is no part of the paper's L; 0: none.
+    pub region_weight: f64,
     /// Weights inside L_VSG.
     pub scene: SceneLossConfig,
 }
@@ -40,6 +42,7 @@ impl Default for ObjectiveConfig {
             visual_branch: true,
             alpha: 0.1,
             labels_learn: false,
+            region_weight: 0.0,
             scene,
         }
     }
@@ -54,9 +57,12 @@ pub struct RoundRows {
     pub negatives: Vec<i32>,
 }
 
-/// Texts of the step's annotated videos, as rows of the text embeddings, and what is to be found in their frames.
+/// Texts of the step's annotated videos, as rows of the text embeddings, and what is to be found in their frames. Texts that
+/// no loss reads may be left out.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SceneRows {
+    /// Annotated videos.
+    pub videos: usize,
     /// The graph in words, one a video.
     pub positives: Vec<i32>,
     /// Its negatives; absent where none can be made.
@@ -78,8 +84,11 @@ pub struct SceneRows {
 pub struct Embeds {
     /// `[pairs + annotated, dim]`, not normalised.
     pub videos: Tensor<2>,
-    /// z_bar of the same videos, `[pairs + annotated, frames, S, width]`.
+    /// z_bar of the same videos, `[pairs + annotated, frames, S, width]`; where regions are wanted with the outputs at the
+    /// patch positions, `[pairs + annotated, frames, S + patches, width]`.
     pub scene: Option<Tensor<4>>,
+    /// What leads from outputs at patch positions to the joint space, `[width, dim]`.
+    pub projection: Option<Tensor<2>>,
     /// `[texts, dim]`, not normalised.
     pub texts: Tensor<2>,
     /// tau, `[1]`.
@@ -99,6 +108,8 @@ pub struct Objective {
     pub order: Option<Tensor<1>>,
     /// L_VSG.
     pub scene: Option<SceneLoss>,
+    /// Contrast of regions with phrases.
+    pub regions: Option<Tensor<1>>,
     /// Tokens and triplets that were held against each other.
     pub matches: Matches,
 }
@@ -116,13 +127,14 @@ pub async fn objective(
     scene_tokens: Option<&SceneTokens>,
     config: &ObjectiveConfig,
 ) -> Result<Objective> {
-    let annotated = scenes.map_or(0, |scenes| scenes.positives.len());
+    let annotated = scenes.map_or(0, |scenes| scenes.videos);
     let videos = embeds.videos.dims()[0];
     let Some(pairs) = videos.checked_sub(annotated) else {
         return Err(mismatch("annotated videos", videos, annotated));
     };
     let contrastive = if pairs > 0 { contrastive_rounds(embeds, pairs, rounds, config.reduction)? } else { None };
     let (mut triplets, mut order, mut scene, mut matches) = (None, None, None, Matches::new());
+    let mut phrases = None;
     if let Some(rows) = scenes.filter(|_| annotated > 0) {
         let videos = embeds.videos.clone().narrow(0, pairs, annotated);
         if config.text_branch {
@@ -130,18 +142,31 @@ pub async fn objective(
             (triplets, order) = (Some(r), Some(t));
         }
         if let (true, Some(tokens), Some(z_bar)) = (config.visual_branch, scene_tokens, &embeds.scene) {
-            let z_bar = z_bar.clone().narrow(0, pairs, annotated);
+            let z_bar = z_bar.clone().narrow(0, pairs, annotated).narrow(2, 0, tokens.count());
             let (loss, found) = visual_branch(z_bar, tokens, embeds, rows, config).await?;
             (scene, matches) = (Some(loss), found);
         }
+        if let (true, Some(outputs)) = (config.region_weight > 0.0, &embeds.scene) {
+            let known = scene_tokens.map_or(0, SceneTokens::count);
+            let outputs = outputs.clone().narrow(0, pairs, annotated);
+            let patches = outputs.dims()[2].saturating_sub(known);
+            if let (Some(projection), true) = (&embeds.projection, patches > 0) {
+                let found = regions(&rows.targets, patches.isqrt());
+                let labels = embeds.rows(&rows.entities);
+                let patches = outputs.narrow(2, known, patches);
+                phrases =
+                    Some(region_contrast(patches, projection.clone(), labels, &found, embeds.temperature.clone())?);
+            }
+        }
     }
     let weighted = scene.as_ref().map(|scene: &SceneLoss| scene.total.clone() * config.alpha);
-    let parts = [contrastive.clone(), triplets.clone(), order.clone(), weighted];
+    let regions = phrases.clone().map(|loss: Tensor<1>| loss * config.region_weight);
+    let parts = [contrastive.clone(), triplets.clone(), order.clone(), weighted, regions];
     let total = parts.into_iter().flatten().reduce(|sum, part| sum + part).ok_or_else(|| Error::InvalidInput {
         what: "training step".to_owned(),
         reason: "it has neither pairs nor annotated videos that a loss is switched on for".to_owned(),
     })?;
-    Ok(Objective { total, contrastive, triplets, order, scene, matches })
+    Ok(Objective { total, contrastive, triplets, order, scene, regions: phrases, matches })
 }
 
 fn contrastive_rounds(
@@ -168,6 +193,7 @@ fn text_branch(videos: &Tensor<2>, embeds: &Embeds, rows: &SceneRows) -> Result<
     let [count, dim] = videos.dims();
     let templates = rows.temporal.len() / count;
     for (name, expected, got) in [
+        ("texts of the annotated videos", count, rows.positives.len()),
         ("negatives of the annotated videos", count, rows.negatives.len()),
         ("temporal texts", count * templates.max(1), rows.temporal.len()),
         ("temporal negatives", rows.temporal.len(), rows.temporal_negatives.len()),

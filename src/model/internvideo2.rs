@@ -133,7 +133,8 @@ impl StagedVideo for Internvideo2 {
         let (cls, patches) = self.vision_encoder.tokens(pixels);
         let sg = self.sg.as_ref().filter(|_| !options.without_scene_tokens);
         let scene = sg.map(|sg| sg.forward(patches.clone()).temporal);
-        let layout = TokenLayout { frames, scene_per_frame: scene.as_ref().map_or(0, |scene| scene.dims()[2]) };
+        let scene_per_frame = scene.as_ref().map_or(0, |scene| scene.dims()[2]);
+        let layout = TokenLayout { frames, scene_per_frame, patches_per_frame: 0 };
         Ok((sequence(cls, patches, scene, options.keep.clone()), layout))
     }
 

@@ -71,6 +71,12 @@ pub struct SceneHeads {
 }
 
 impl SceneTokens {
+    /// S: tokens of a frame.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.tokens.dims()[1]
+    }
+
     /// Not yet filled parameters. `config.scene_tokens.variant` must be one with tokens.
     #[must_use]
     pub fn empty(config: &ModelConfig, device: &Device) -> Self {

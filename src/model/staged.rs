@@ -23,7 +23,8 @@ pub trait StagedVideo {
     /// As [`StagedVideo::block`], with the attention of token 0 (CLS) beside it: `[batch, heads, tokens]`.
     fn block_with_first_query(&self, at: usize, x: Tensor<3>) -> (Tensor<3>, Tensor<3>);
 
-    /// The last block's output to the video embedding `[batch, embed_dim]` and z_bar `[batch, frames, S, width]`.
+    /// The last block's output to the video embedding `[batch, embed_dim]` and z_bar `[batch, frames, S, width]`, with what
+    /// else the layout wants.
     fn finish(&self, x: Tensor<3>, layout: TokenLayout) -> (Tensor<2>, Option<Tensor<4>>);
 
     /// Key of the list of blocks.
@@ -41,6 +42,8 @@ pub struct TokenLayout {
     pub frames: usize,
     /// SG tokens of each frame, 0 without.
     pub scene_per_frame: usize,
+    /// Patches of each frame whose outputs are wanted too; 0: none's.
+    pub patches_per_frame: usize,
 }
 
 impl TokenLayout {
@@ -50,11 +53,22 @@ impl TokenLayout {
         self.frames * self.scene_per_frame
     }
 
-    /// The SG tokens of a sequence that begins with CLS and these: `[batch, tokens, width]` to `[batch, frames, S, width]`.
+    /// Tokens after CLS whose outputs are wanted.
+    pub(super) const fn wanted(self) -> usize {
+        self.scene() + self.frames * self.patches_per_frame
+    }
+
+    /// The tokens that are wanted of a sequence that begins with CLS and these, frame by frame: `[batch, tokens, width]` to
+    /// `[batch, frames, S + patches, width]`.
     pub(super) fn scene_of(self, x: Tensor<3>) -> Option<Tensor<4>> {
         let [batch, _, width] = x.dims();
-        let shape = [batch, self.frames, self.scene_per_frame, width];
-        (self.scene() > 0).then(|| x.narrow(1, 1, self.scene()).reshape(shape))
+        let part = |from: usize, each: usize| {
+            let tokens = || x.clone().narrow(1, from, self.frames * each);
+            (each > 0).then(|| tokens().reshape([batch, self.frames, each, width]))
+        };
+        let parts = [part(1, self.scene_per_frame), part(1 + self.scene(), self.patches_per_frame)];
+        let parts: Vec<Tensor<4>> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| Tensor::cat(parts, 2))
     }
 }
 

@@ -102,6 +102,7 @@ impl StagedVideo for Viclip {
         let layout = TokenLayout {
             frames: patches.dims()[1],
             scene_per_frame: scene.as_ref().map_or(0, |scene| scene.dims()[2]),
+            patches_per_frame: if options.patches && options.keep.is_none() { patches.dims()[2] } else { 0 },
         };
         let cls = self.vision_encoder.cls();
         let cls = if first { norm.forward(cls) } else { cls };
@@ -183,12 +184,13 @@ impl VisionEncoder {
         cls.unsqueeze::<3>()
     }
 
-    /// The last block's output to the video embedding `[batch, embed_dim]` and z_bar `[batch, frames, S, width]`.
+    /// The last block's output to the video embedding `[batch, embed_dim]` and z_bar `[batch, frames, S, width]`, with what
+    /// else the layout wants.
     #[must_use]
     pub fn finish(&self, x: Tensor<3>, layout: TokenLayout) -> (Tensor<2>, Option<Tensor<4>>) {
         let [batch, _, width] = x.dims();
         // Normalised token by token, so only the tokens that are read need it.
-        let outputs = self.ln_post.forward(x.narrow(1, 0, 1 + layout.scene()));
+        let outputs = self.ln_post.forward(x.narrow(1, 0, 1 + layout.wanted()));
         let embed = outputs.clone().narrow(1, 0, 1).reshape([batch, width]).matmul(self.proj.val());
         (embed, layout.scene_of(outputs))
     }

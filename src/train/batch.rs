@@ -78,7 +78,7 @@ pub fn draw_batch(config: &TrainConfig, preprocessing: &PreprocessConfig, step: 
     let scene = |i| first.wrapping_add(i).wrapping_mul(Level::GROUP).wrapping_add(SCENE_STREAM);
     let clips = (0..config.scenes as u64).map(scene).collect();
     let rules = SampleRules {
-        frames: config.frames,
+        frames: config.step_frames(),
         spans: Spans::default(),
         texts: LabelTexts::default(),
         colored_classes: config.colored_classes,
@@ -120,14 +120,14 @@ fn draw_scene(
 
 /// The patches of a clip that step `step` shows.
 pub(super) fn keep(config: &TrainConfig, step: usize, random: &mut Pcg64Mcg) -> Option<Vec<i32>> {
-    let patches = config.frames * (config.image_size / config.patch_size).pow(2);
+    let patches = config.step_frames() * (config.image_size / config.patch_size).pow(2);
     config.masks(step).then(|| kept_patches(patches, config.mask_ratio, random))
 }
 
 fn draw(config: &TrainConfig, preprocessing: &PreprocessConfig, step: usize, index: u64) -> Result<Drawn> {
     let mut random = Pcg64Mcg::seed_from_u64(config.seed.rotate_left(32) ^ index);
     let clip = config.level.clip(Split::Train, index);
-    let frames = frame_indices(SamplingRule::Rand, &clip.info(), config.frames, random.random::<u64>())?;
+    let frames = frame_indices(SamplingRule::Rand, &clip.info(), config.step_frames(), random.random::<u64>())?;
     let pixels = preprocess::pixels(&clip.render(&frames), preprocessing);
     let keep = keep(config, step, &mut random);
     let mut plain = clip.captions();

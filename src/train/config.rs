@@ -75,6 +75,9 @@ pub struct TrainConfig {
     pub shared_casts: bool,
     /// Annotated clips of each step, beside the pairs: their scene graphs teach the text and the visual branch.
     pub scenes: usize,
+    /// Whether a step's clips are stills: one of their frames, which gets the mean of the temporal positions (ViCLIP's
+    /// image path). Eight stills cost as much as a clip of eight frames and show eight times as many casts.
+    pub stills: bool,
     /// Whether L_VSG's classes are told with their colours ("red robot"); the paper's are the bare labels.
     pub colored_classes: bool,
     /// What the paper leaves open about annotated clips.
@@ -144,6 +147,7 @@ impl Default for TrainConfig {
             level: Level::default(),
             shared_casts: false,
             scenes: 0,
+            stills: false,
             colored_classes: false,
             samples: SampleChoices::default(),
             objective: ObjectiveConfig { reduction: Reduction::Mean, ..ObjectiveConfig::default() },
@@ -234,6 +238,12 @@ impl TrainConfig {
         PreprocessConfig::viclip(self.image_size, self.frames)
     }
 
+    /// Frames of a step's clips.
+    #[must_use]
+    pub const fn step_frames(&self) -> usize {
+        if self.stills { 1 } else { self.frames }
+    }
+
     /// Whether step `step` hides patches.
     #[must_use]
     pub fn masks(&self, step: usize) -> bool {
@@ -285,6 +295,7 @@ impl TrainConfig {
         let GroupRates { adapters, scene, temperature, rest } = self.rates;
         for (field, value) in [
             ("objective.alpha", self.objective.alpha),
+            ("objective.region_weight", self.objective.region_weight),
             ("rates.adapters", adapters),
             ("rates.scene", scene),
             ("rates.temperature", temperature),
@@ -293,6 +304,16 @@ impl TrainConfig {
             if !(value.is_finite() && value >= 0.0) {
                 return invalid(field, value.to_string(), "0 or more");
             }
+        }
+        if self.stills && self.scene_tokens.per_frame {
+            return invalid("stills", "true".to_owned(), "false: these SG tokens differ from frame to frame");
+        }
+        if self.objective.region_weight > 0.0 && self.model_type != ModelType::Viclip {
+            let expected = "0: of the models that can be trained, ViCLIP alone tells what it saw at each patch";
+            return invalid("objective.region_weight", self.objective.region_weight.to_string(), expected);
+        }
+        if self.objective.region_weight > 0.0 && self.mask_ratio > 0.0 && self.unmasked < 1.0 {
+            return invalid("mask_ratio", self.mask_ratio.to_string(), "0, as regions are looked up among all patches");
         }
         if self.keep_best && self.validate_every == 0 {
             return invalid(

@@ -91,13 +91,13 @@ impl Folders {
         let (config, preprocess) = (trainer.config(), trainer.preprocess());
         let data = &config.data;
         let cache = data.cache.as_ref().map(|folder| FrameCache::open(folder, data.cache_bytes)).transpose()?.map(Arc::new);
-        let loader = |sampling| -> Result<ClipLoader> {
-            let loader = ClipLoader::new(PreprocessConfig { sampling, frames: config.frames, ..preprocess.clone() })?;
+        let loader = |sampling, frames| -> Result<ClipLoader> {
+            let loader = ClipLoader::new(PreprocessConfig { sampling, frames, ..preprocess.clone() })?;
             Ok(cache.iter().fold(loader, |loader, cache| loader.with_cache(Arc::clone(cache))))
         };
         let (pairs, tested) = pairs_of(config)?;
         let annotated = annotated(config, events, abort)?;
-        let mut training = loader(SamplingRule::Rand)?;
+        let mut training = loader(SamplingRule::Rand, config.step_frames())?;
         if let Some(manifest) = &data.manifest {
             training = training.with_pairs(folder_of(data, manifest));
         }
@@ -112,7 +112,7 @@ impl Folders {
                     SamplingRule::Velociti | SamplingRule::Rand => SamplingRule::Middle,
                     rule => rule,
                 };
-                let reader = loader(rule)?.with_pairs(folder_of(data, manifest));
+                let reader = loader(rule, config.frames)?.with_pairs(folder_of(data, manifest));
                 Some(HeldOut::new(tested, reader, preprocess.clone(), data.bad_video))
             }
             _ => None,
@@ -254,7 +254,7 @@ fn annotated(config: &TrainConfig, events: &mut impl Events, abort: &Abort) -> R
         spans: data.spans,
         colored_classes: config.colored_classes,
         choices: config.samples,
-        ..SampleRules::new(config.frames)
+        ..SampleRules::new(config.step_frames())
     };
     if let Some(path) = &data.negatives {
         rules.negatives = Negatives::from_json(&text_of(path)?, &path.display().to_string())?;

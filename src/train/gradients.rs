@@ -163,6 +163,7 @@ impl Step<'_> {
             videos: leaf(videos, video_trains),
             scene: scene.map(|scene| leaf(scene, video_trains)),
             texts: leaf(texts, text_trains),
+            projection: self.model.patch_projection(),
             temperature: self.model.temperature(),
         };
         let (inputs, tokens) = (self.inputs, self.model.scene_tokens());
@@ -170,7 +171,7 @@ impl Step<'_> {
         let mut of = objective.total.backward();
         let scene = embeds.scene.as_ref().and_then(|scene| scene.grad_remove(&mut of));
         let embed = embeds.videos.grad_remove(&mut of);
-        // L_VSG alone reads z_bar and no embedding.
+        // L_VSG and regions alone read z_bar and no embedding.
         let none = || embeds.videos.clone().inner().zeros_like();
         let videos =
             (embed.is_some() || scene.is_some()).then(|| OutputGradients { embed: embed.unwrap_or_else(none), scene });
@@ -293,7 +294,8 @@ impl Step<'_> {
     }
 
     fn options(&self, clips: &Range<usize>, device: &Device) -> VideoOptions {
-        VideoOptions { keep: self.inputs.keep(clips, device), ..VideoOptions::default() }
+        let patches = self.plan.objective.region_weight > 0.0;
+        VideoOptions { keep: self.inputs.keep(clips, device), patches, ..VideoOptions::default() }
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a step is computed of, as numbers: pixels, token ids, and which text belongs to what.
 
+use crate::data::SampleTexts;
 use crate::error::{Error, Result};
 use crate::loss::objective::NEGATIVE_KINDS;
-use crate::loss::{RoundRows, SceneRows, TripletTarget};
+use crate::loss::{ObjectiveConfig, RoundRows, SceneRows, TripletTarget};
 use crate::text::{TokenIds, Tokenizer};
 use crate::train::Batch;
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -27,18 +28,23 @@ pub struct StepInputs {
 }
 
 impl StepInputs {
-    /// A batch in numbers; `side` is that of the square frames.
+    /// A batch in numbers, with the texts that `objective` reads; `side` is that of the square frames.
     ///
     /// # Errors
     /// Those of [`Tokenizer::encode`]; [`Error::InvalidInput`] for a batch without texts.
-    pub fn of(batch: &Batch, frames: usize, side: usize, tokenizer: &Tokenizer) -> Result<Self> {
+    pub fn of(
+        batch: &Batch,
+        [frames, side]: [usize; 2],
+        objective: &ObjectiveConfig,
+        tokenizer: &Tokenizer,
+    ) -> Result<Self> {
         let mut table = TextTable::default();
         let rounds = batch.rounds.iter().map(|round| RoundRows {
             positives: round.positives.iter().map(|text| table.row(text)).collect(),
             negatives: round.negatives.iter().map(|text| table.row(text)).collect(),
         });
         let rounds = rounds.collect();
-        let scenes = (!batch.scenes.is_empty()).then(|| scene_rows(batch, &mut table));
+        let scenes = (!batch.scenes.is_empty()).then(|| scene_rows(batch, objective, &mut table));
         if table.texts.is_empty() {
             let reason = "it has no caption".to_owned();
             return Err(Error::InvalidInput { what: "training batch".to_owned(), reason });
@@ -78,21 +84,16 @@ impl StepInputs {
     }
 }
 
-fn scene_rows(batch: &Batch, table: &mut TextTable) -> SceneRows {
+fn scene_rows(batch: &Batch, objective: &ObjectiveConfig, table: &mut TextTable) -> SceneRows {
     let (entities, predicates) = crate::data::unique_labels(&batch.scenes);
     let place = |labels: &[String]| -> BTreeMap<String, usize> {
         labels.iter().enumerate().map(|(at, label)| (label.clone(), at)).collect()
     };
     let (entity, predicate) = (place(&entities), place(&predicates));
-    let mut rows = SceneRows::default();
+    let mut rows = SceneRows { videos: batch.scenes.len(), ..SceneRows::default() };
     for sample in &batch.scenes {
-        let texts = &sample.texts;
-        rows.positives.push(table.row(&texts.positive));
-        let negatives: [&Option<String>; NEGATIVE_KINDS] = [&texts.attribute, &texts.predicate, &texts.active_passive];
-        rows.negatives.push(negatives.map(|text| text.as_ref().map(|text| table.row(text))));
-        for (order, negative) in texts.orders() {
-            rows.temporal.push(table.row(order));
-            rows.temporal_negatives.push(negative.map(|text| table.row(text)));
+        if objective.text_branch {
+            add_texts(&sample.texts, &mut rows, table);
         }
         for frame in &sample.targets {
             let target = |target: &crate::data::SampleTarget| {
@@ -107,9 +108,24 @@ fn scene_rows(batch: &Batch, table: &mut TextTable) -> SceneRows {
             rows.targets.push(frame.iter().filter_map(target).collect());
         }
     }
-    rows.entities = entities.iter().map(|label| table.row(label)).collect();
-    rows.predicates = predicates.iter().map(|label| table.row(label)).collect();
+    if objective.visual_branch || objective.region_weight > 0.0 {
+        rows.entities = entities.iter().map(|label| table.row(label)).collect();
+    }
+    if objective.visual_branch {
+        rows.predicates = predicates.iter().map(|label| table.row(label)).collect();
+    }
     rows
+}
+
+/// What the text branch reads of an annotated clip.
+fn add_texts(texts: &SampleTexts, rows: &mut SceneRows, table: &mut TextTable) {
+    rows.positives.push(table.row(&texts.positive));
+    let negatives: [&Option<String>; NEGATIVE_KINDS] = [&texts.attribute, &texts.predicate, &texts.active_passive];
+    rows.negatives.push(negatives.map(|text| text.as_ref().map(|text| table.row(text))));
+    for (order, negative) in texts.orders() {
+        rows.temporal.push(table.row(order));
+        rows.temporal_negatives.push(negative.map(|text| table.row(text)));
+    }
 }
 
 /// Texts, each once, by the row that they get.

@@ -34,17 +34,42 @@ pub struct LossParts {
     /// L_giou.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scene_giou: Option<f64>,
+    /// Contrast of regions with phrases, before its weight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regions: Option<f64>,
 }
 
 /// How many parts [`LossParts`] has.
-const PARTS: usize = 9;
+const PARTS: usize = 10;
 
 impl LossParts {
     /// Each part by its place in the struct.
     pub(super) fn of(part: impl FnMut(usize) -> Option<f64>) -> Self {
-        let [contrastive, triplets, order, scene, scene_subject, scene_object, scene_predicate, scene_l1, scene_giou] =
-            std::array::from_fn::<_, PARTS, _>(part);
-        Self { contrastive, triplets, order, scene, scene_subject, scene_object, scene_predicate, scene_l1, scene_giou }
+        let parts: [Option<f64>; PARTS] = std::array::from_fn(part);
+        let [
+            contrastive,
+            triplets,
+            order,
+            scene,
+            scene_subject,
+            scene_object,
+            scene_predicate,
+            scene_l1,
+            scene_giou,
+            regions,
+        ] = parts;
+        Self {
+            contrastive,
+            triplets,
+            order,
+            scene,
+            scene_subject,
+            scene_object,
+            scene_predicate,
+            scene_l1,
+            scene_giou,
+            regions,
+        }
     }
 
     fn places(&self) -> [Option<f64>; PARTS] {
@@ -58,6 +83,7 @@ impl LossParts {
             self.scene_predicate,
             self.scene_l1,
             self.scene_giou,
+            self.regions,
         ]
     }
 
@@ -85,5 +111,6 @@ pub(super) fn parts_of(objective: &Objective) -> [Option<&Tensor<1>>; PARTS] {
         scene.map(|scene| &scene.predicate),
         scene.map(|scene| &scene.l1),
         scene.map(|scene| &scene.giou),
+        objective.regions.as_ref(),
     ]
 }

@@ -184,6 +184,7 @@ fn draw_curves(curves: &mut EventWriter, report: &StepReport) -> Result<()> {
         ("loss/vsg_predicate", parts.scene_predicate),
         ("loss/vsg_l1", parts.scene_l1),
         ("loss/vsg_giou", parts.scene_giou),
+        ("loss/regions", parts.regions),
         ("learning_rate", Some(report.learning_rate)),
         ("gradient_norm", Some(report.gradient_norm)),
         ("temperature", Some(report.temperature)),

@@ -216,8 +216,8 @@ impl Trainer {
         let mut sum = GradientsAccumulator::new();
         let mut losses = Vec::new();
         for (at, batch) in batches.iter().enumerate() {
-            let (frames, side) = (self.config.frames, self.config.image_size);
-            let inputs = StepInputs::of(batch, frames, side, &self.tokenizer)?;
+            let shape = [self.config.step_frames(), self.config.image_size];
+            let inputs = StepInputs::of(batch, shape, &self.config.objective, &self.tokenizer)?;
             let part = (self.step * batches.len() + at) as u64;
             let plan = GradientPlan {
                 objective: &self.config.objective,

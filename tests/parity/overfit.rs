@@ -70,7 +70,8 @@ impl Learned {
     fn of(trainer: &Trainer, batch: &Batch) -> Self {
         let (model, device) = (trainer.model().unwrap(), test_device());
         let config = trainer.config();
-        let inputs = StepInputs::of(batch, config.frames, config.image_size, trainer.tokenizer()).unwrap();
+        let inputs =
+            StepInputs::of(batch, [config.frames, config.image_size], &config.objective, trainer.tokenizer()).unwrap();
         let encoding = model.encode_video(inputs.pixels(&(0..5), &device), &VideoOptions::default()).unwrap();
         let rows = TextRows::new(&inputs.texts, usize::MAX);
         let texts = rows.encode(&model, &device).unwrap();

@@ -219,6 +219,7 @@ fn step_inputs(inputs: &BTreeMap<String, Stored>) -> StepInputs {
     let negative = |at: usize| (there[at] > 0.0).then(|| negatives[at]);
     let targets = (0..annotated.shape[0]).flat_map(|clip| (0..frames).map(move |frame| (clip, frame)));
     let scenes = SceneRows {
+        videos: annotated.shape[0],
         negatives: (0..scene_positives.len()).map(|i| [0, 1, 2].map(|kind| negative(3 * i + kind))).collect(),
         positives: scene_positives,
         temporal,

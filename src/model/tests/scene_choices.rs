@@ -85,6 +85,35 @@ fn classes_are_scored_as_the_settings_say() {
 }
 
 #[test]
+fn outputs_at_the_patches_follow_those_of_the_scene_tokens() {
+    let (model, pixels) = (model(SceneTokensConfig::default()), random([2, 3, 3, 8, 8]));
+    let (norm, shape) = (model.vision_encoder.ln_post.clone(), |x: &Tensor<4>| x.dims());
+    let model = VideoTextModel::Viclip(model);
+    let options = VideoOptions { patches: true, tokens: true, ..VideoOptions::default() };
+    let with = model.encode_video(pixels.clone(), &options).unwrap();
+    let plain = model.encode_video(pixels.clone(), &VideoOptions::default()).unwrap();
+    let (outputs, scene) = (with.scene.unwrap(), plain.scene.unwrap());
+    let [batch, frames, count, width] = shape(&scene);
+    let patches = shape(&outputs)[2] - count;
+    assert_eq!((shape(&outputs)[..2].to_vec(), count), (vec![batch, frames], TOKENS));
+    near(&floats(outputs.clone().narrow(2, 0, count)), &floats(scene));
+    // The sequence ends with the patches of all frames, in their order.
+    let sequence = norm.forward(with.tokens.unwrap());
+    let last = sequence.clone().narrow(1, sequence.dims()[1] - frames * patches, frames * patches);
+    let expected = floats(last.reshape([batch, frames, patches, width]));
+    near(&floats(outputs.narrow(2, count, patches)), &expected);
+    // Without SG tokens the patches' are alone; where some are hidden, none are given.
+    let without = VideoOptions { patches: true, without_scene_tokens: true, ..VideoOptions::default() };
+    assert_eq!(
+        shape(&model.encode_video(pixels.clone(), &without).unwrap().scene.unwrap()),
+        [batch, frames, patches, width]
+    );
+    let keep = Tensor::from_data(TensorData::new(vec![0i32, 3, 1, 2], [2, 2]), &Device::flex());
+    let hidden = VideoOptions { patches: true, keep: Some(keep), ..VideoOptions::default() };
+    assert_eq!(shape(&model.encode_video(pixels, &hidden).unwrap().scene.unwrap())[2], TOKENS);
+}
+
+#[test]
 fn tokens_made_after_the_norm_enter_the_blocks_as_they_are() {
     let after = model(SceneTokensConfig { source: SceneSource::AfterNorm, ..Default::default() });
     let before = model(SceneTokensConfig::default());

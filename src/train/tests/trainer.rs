@@ -260,6 +260,13 @@ fn settings_that_make_no_sense_name_the_field() {
     assert_eq!(field(TrainConfig { mask_ratio: 1.0, ..tiny() }), "mask_ratio");
     assert_eq!(field(TrainConfig { learning_rate: f64::NAN, ..tiny() }), "learning_rate");
     assert_eq!(field(TrainConfig { patch_size: 7, ..tiny() }), "vision.image_size");
+    let regions = ObjectiveConfig { region_weight: 1.0, ..tiny().objective };
+    assert_eq!(field(TrainConfig { objective: regions.clone(), ..tiny() }), "mask_ratio");
+    let model_type = crate::config::ModelType::Internvideo2;
+    let internvideo2 = TrainConfig { objective: regions, model_type, mask_ratio: 0.0, ..tiny() };
+    assert_eq!(field(internvideo2), "objective.region_weight");
+    let per_frame = SceneTokensConfig { per_frame: true, ..tiny_scenes().scene_tokens };
+    assert_eq!(field(TrainConfig { stills: true, scene_tokens: per_frame, ..tiny_scenes() }), "stills");
     assert!(TrainConfig::default().validate().is_ok());
 }
 
@@ -274,7 +281,9 @@ pub(super) fn tiny_scenes() -> TrainConfig {
 fn first_gradients(trainer: &Trainer, micro_batch: usize, recompute: bool) -> (f64, Vec<(String, Vec<f32>)>) {
     let config = trainer.config();
     let batch = draw_batch(config, trainer.preprocess(), 0).unwrap();
-    let inputs = StepInputs::of(&batch, config.frames, config.image_size, trainer.tokenizer()).unwrap();
+    let inputs =
+        StepInputs::of(&batch, [config.step_frames(), config.image_size], &config.objective, trainer.tokenizer())
+            .unwrap();
     let plan = GradientPlan {
         objective: &config.objective,
         micro_batch,
@@ -317,6 +326,12 @@ fn micro_batches_and_recomputed_blocks_give_the_gradients_of_the_whole_batch() {
     assert_same_gradients(
         &Trainer::new(TrainConfig { objective: tagged, ..tiny_scenes() }, None, &Device::flex()).unwrap(),
     );
+    // Regions beside the SG tokens, and without any.
+    let phrases = ObjectiveConfig { region_weight: 0.7, ..tiny().objective };
+    let regions = TrainConfig { objective: phrases, ..tiny_scenes() };
+    assert_same_gradients(&Trainer::new(regions.clone(), None, &Device::flex()).unwrap());
+    let bare = TrainConfig { scene_tokens: SceneTokensConfig::default(), stills: true, ..regions };
+    assert_same_gradients(&Trainer::new(bare, None, &Device::flex()).unwrap());
     // Adapters in the upper block alone: the backward pass ends there, but for the SG tokens.
     let lora = LoraConfig { rank: 2, upper_blocks: Some(1), dropout: 0.0, ..LoraConfig::default() };
     let adapted = TrainConfig { lora: Some(lora), ..tiny_scenes() };
@@ -368,6 +383,38 @@ fn pairs_are_the_same_with_and_without_annotated_clips() {
     assert_eq!((with.scenes.len(), without.scenes.len()), (3, 0));
     assert_eq!(with.pixels.len() / 7, without.pixels.len() / 4);
     assert!(with.scenes.iter().all(|sample| sample.targets.len() == 2 && !sample.texts.positive.is_empty()));
+}
+
+#[test]
+fn stills_are_single_frames_whose_regions_are_learnt() {
+    let objective =
+        ObjectiveConfig { region_weight: 1.0, text_branch: false, visual_branch: false, ..tiny().objective };
+    let config = TrainConfig {
+        stills: true,
+        objective,
+        scenes: 8,
+        mask_ratio: 0.0,
+        near_misses: 0,
+        steps: 80,
+        learning_rate: 5e-3,
+        ..tiny()
+    };
+    let batch = draw_batch(&config, &config.preprocess(), 1).unwrap();
+    assert_eq!(batch.pixels.len(), 12 * 3 * 32 * 32);
+    assert!(batch.scenes.iter().all(|sample| sample.targets.len() == 1 && sample.frames.len() == 1));
+    let mut trainer = Trainer::new(config, None, &Device::flex()).unwrap();
+    let losses: Vec<f64> = (0..80)
+        .map(|_| {
+            let report = block_on(trainer.step(&Abort::default())).unwrap();
+            let (parts, regions) = (report.parts, report.parts.regions.unwrap());
+            assert!((report.loss - parts.contrastive.unwrap() - regions).abs() < 1e-4, "{report:?}");
+            regions
+        })
+        .collect();
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    assert!(mean(&losses[60..]) < mean(&losses[..10]) - 0.2, "{losses:?}");
+    // The model is one of clips all the same.
+    assert_eq!(trainer.model_config().unwrap().vision.frames, 2);
 }
 
 #[test]
