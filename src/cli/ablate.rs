@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// report (report.md, report.html).
 ///
 /// Cell by cell: started again with the same output folder, it goes on where it was stopped. With the defaults, twelve
-/// cells of 600 steps take less than two hours on two cores.
+/// cells of 400 steps take an hour on one core.
 #[derive(Debug, clap::Args)]
 #[command(after_help = concat!("Examples:
   sgcr train --preset world --output models/world

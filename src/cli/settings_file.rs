@@ -164,6 +164,15 @@ impl<T: Serialize + DeserializeOwned> Settings<T> {
         Ok(())
     }
 
+    /// Whether a name that the defaults do not write exists all the same: configurations leave out what is as usual.
+    fn is_left_out(&self, path: &[String]) -> bool {
+        let mut values = self.values.clone();
+        // No setting is like this, so one that exists complains of the value, not of its name.
+        put(&mut values, path, Value::Object(Map::from_iter([("\0".to_owned(), Value::Null)])));
+        let unknown = path.last().map(|name| format!("unknown field `{name}`"));
+        T::deserialize(&values).is_err_and(|error| unknown.is_none_or(|unknown| !error.to_string().contains(&unknown)))
+    }
+
     /// Splits a document into the values that it sets. The defaults say which names exist, where they have any: an empty
     /// table takes every name, and in an optional part that is off by default the values so far say it.
     fn collect(
@@ -186,7 +195,7 @@ impl<T: Serialize + DeserializeOwned> Settings<T> {
         };
         for (name, value) in given {
             path.push(name.clone());
-            if !known.is_empty() && !known.contains_key(name) {
+            if !known.is_empty() && !known.contains_key(name) && !self.is_left_out(path) {
                 let wanted = path.join(".");
                 let nearest = nearest(&wanted, &self.values);
                 let reason = format!("there is no setting \"{wanted}\"; the nearest is \"{nearest}\"");

@@ -15,7 +15,7 @@ use crate::eval::{MIN_OVERLAP, WorldEvaluation};
 use crate::event::{Abort, Event, Events};
 use crate::platform::{block_on, write_beside};
 use crate::text::Tokenizer;
-use crate::loss::{ObjectiveConfig, Reduction};
+use crate::loss::{ObjectiveConfig, Reduction, SceneLossConfig};
 use crate::train::{GroupRates, RunOptions, TrainConfig, TrainingBase, run};
 use crate::world::Split;
 use burn::tensor::Device;
@@ -44,9 +44,9 @@ pub struct AblateConfig {
     pub grounding_clips: u64,
 }
 
-/// Fine-tuning of the model of preset "world": twelve cells take less than two hours on two cores. What it took for L_VSG to be
+/// Fine-tuning of the model of preset "world": twelve cells take an hour on one core. What it took for L_VSG to be
 /// learnt at all (one run each, seed 1): position vectors that are not drowned by the patches (`model::init`), a level of the
-/// world with few and large things, classes told with their colours that teach the text encoder too, SG tokens of the
+/// world with few and large things, a base that knows kinds, classes told with their colours that teach the text encoder too, SG tokens of the
 /// "block" kind ("literal" ones were slower), a temperature that stays: L_VSG drives it up, and then no text is told from
 /// another.
 impl Default for AblateConfig {
@@ -57,6 +57,7 @@ impl Default for AblateConfig {
             reduction: Reduction::Mean,
             alpha: 1.0,
             labels_learn: true,
+            scene: SceneLossConfig { class_weight: 1.0, ..SceneLossConfig::default() },
             ..ObjectiveConfig::default()
         };
         let rates = GroupRates { scene: 2.0, ..GroupRates::default() };
@@ -65,7 +66,7 @@ impl Default for AblateConfig {
             scenes: 10,
             shared_casts: true,
             colored_classes: true,
-            steps: 600,
+            steps: 400,
             learning_rate: 1e-3,
             near_misses: 0,
             mask_ratio: 0.0,

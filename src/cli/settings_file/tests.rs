@@ -113,6 +113,30 @@ fn an_optional_part_is_switched_on_by_any_of_its_settings() {
 }
 
 #[test]
+fn settings_that_are_left_out_when_usual_can_be_set() {
+    use crate::config::{ClassHeads, ClassScores, SceneSource, VideoPooling};
+    use crate::train::TrainConfig;
+    let set = [
+        "scene_tokens.class_heads=mlp",
+        "scene_tokens.class_scores=product",
+        "scene_tokens.source=after_norm",
+        "scene_tokens.pooling=cls",
+    ];
+    let flags = set.map(str::to_owned);
+    let scene = with_file(&TrainConfig::default(), None, &flags).unwrap().scene_tokens;
+    assert_eq!((scene.class_heads, scene.class_scores), (ClassHeads::Mlp, ClassScores::Product));
+    assert_eq!((scene.source, scene.pooling), (SceneSource::AfterNorm, VideoPooling::Cls));
+    let mut settings = Settings::over(&TrainConfig::default()).unwrap();
+    settings.text("[scene_tokens]\nclass_heads = \"mlp\"", Format::Toml, "run").unwrap();
+    assert_eq!(settings.finish().unwrap().scene_tokens.class_heads, ClassHeads::Mlp);
+    let refused = |flag: &str| with_file(&TrainConfig::default(), None, &[flag.to_owned()]).unwrap_err().to_string();
+    let told = refused("scene_tokens.class_haeds=mlp");
+    assert!(told.contains("there is no setting \"scene_tokens.class_haeds\""), "{told}");
+    let told = refused("scene_tokens.class_heads=deep");
+    assert!(told.contains("\"scene_tokens.class_heads\" cannot be this") && told.contains("mlp"), "{told}");
+}
+
+#[test]
 fn unknown_names_are_refused_with_line_and_nearest() {
     let toml = "seed = 2\n\n[optimizer]\nclip = 2\nlearning-rate = 1e-4\n";
     let told =
