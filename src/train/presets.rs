@@ -96,6 +96,15 @@ mod tests {
     }
 
     #[test]
+    fn the_worlds_base_learns_from_stills_and_no_graph() {
+        let config = read("world");
+        assert!(config.stills && config.objective.region_weight > 0.0 && config.scenes > 0);
+        assert!(!config.objective.text_branch && !config.objective.visual_branch);
+        // A model of clips all the same.
+        assert_eq!((config.step_frames(), config.model(4).vision.frames), (1, 8));
+    }
+
+    #[test]
     fn another_name_is_refused() {
         let told = preset("viclip").unwrap_err().to_string();
         assert!(told.contains("viclip-b16-sgcr, internvideo2-1b-sgcr"), "{told}");
