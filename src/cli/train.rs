@@ -131,6 +131,12 @@ settings! {
     shared_casts: bool,
     /// Annotated clips a step, beside the pairs
     scenes: usize,
+    /// Whether a step's clips are single frames: true or false
+    stills: bool,
+    /// Whether classes of the visual branch are told with their colours: true or false
+    colored_classes: bool,
+    /// Whether SG tokens, their attentions and heads train: true or false
+    train_scene: bool,
     /// Whether the temperature trains: true or false
     train_temperature: bool,
     /// Batches whose mean gradient makes one step
@@ -181,4 +187,23 @@ fn base(args: &TrainArgs) -> anyhow::Result<TrainConfig> {
         settings.set(assignment)?;
     }
     Ok(settings.finish()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Args as _;
+
+    /// Model cards write such settings as flags.
+    #[test]
+    fn every_number_and_choice_is_a_flag() {
+        let flags = Flags::augment_args(clap::Command::new("train"));
+        let known: Vec<&str> = flags.get_arguments().filter_map(clap::Arg::get_long).collect();
+        let settings = serde_json::to_value(TrainConfig::default()).unwrap();
+        let single = settings.as_object().unwrap().iter().filter(|(_, value)| value.is_number() || value.is_boolean());
+        let names: Vec<String> = single.map(|(name, _)| name.replace('_', "-")).collect();
+        assert!(names.len() > 20);
+        let missing: Vec<&String> = names.iter().filter(|name| !known.contains(&name.as_str())).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
 }
