@@ -15,6 +15,9 @@ mod optimizer;
 mod presets;
 mod schedule;
 #[cfg(test)]
+#[path = "train/tests/stills.rs"]
+mod stills_tests;
+#[cfg(test)]
 #[path = "train/tests/trainer.rs"]
 mod tests;
 mod text_rows;
