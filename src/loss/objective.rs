@@ -133,8 +133,7 @@ pub async fn objective(
         return Err(mismatch("annotated videos", videos, annotated));
     };
     let contrastive = if pairs > 0 { contrastive_rounds(embeds, pairs, rounds, config.reduction)? } else { None };
-    let (mut triplets, mut order, mut scene, mut matches) = (None, None, None, Matches::new());
-    let mut phrases = None;
+    let (mut triplets, mut order, mut scene, mut phrases, mut matches) = (None, None, None, None, Matches::new());
     if let Some(rows) = scenes.filter(|_| annotated > 0) {
         let videos = embeds.videos.clone().narrow(0, pairs, annotated);
         if config.text_branch {
@@ -146,17 +145,8 @@ pub async fn objective(
             let (loss, found) = visual_branch(z_bar, tokens, embeds, rows, config).await?;
             (scene, matches) = (Some(loss), found);
         }
-        if let (true, Some(outputs)) = (config.region_weight > 0.0, &embeds.scene) {
-            let known = scene_tokens.map_or(0, SceneTokens::count);
-            let outputs = outputs.clone().narrow(0, pairs, annotated);
-            let patches = outputs.dims()[2].saturating_sub(known);
-            if let (Some(projection), true) = (&embeds.projection, patches > 0) {
-                let found = regions(&rows.targets, patches.isqrt());
-                let labels = embeds.rows(&rows.entities);
-                let patches = outputs.narrow(2, known, patches);
-                phrases =
-                    Some(region_contrast(patches, projection.clone(), labels, &found, embeds.temperature.clone())?);
-            }
+        if config.region_weight > 0.0 {
+            phrases = Some(region_part(embeds, pairs, rows, scene_tokens.map_or(0, SceneTokens::count))?);
         }
     }
     let weighted = scene.as_ref().map(|scene: &SceneLoss| scene.total.clone() * config.alpha);
@@ -234,6 +224,20 @@ async fn visual_branch(
     let heads = tokens.heads(z_bar, classes(&rows.entities), classes(&rows.predicates), embeds.temperature.clone());
     let matches = HostPredictions::read(&heads).await?.matches(&rows.targets, &config.scene);
     Ok((scene_loss(&heads, &rows.targets, &matches, &config.scene)?, matches))
+}
+
+/// The contrast of the annotated videos' regions with their phrases, of a model with `tokens` SG tokens a frame.
+fn region_part(embeds: &Embeds, pairs: usize, rows: &SceneRows, tokens: usize) -> Result<Tensor<1>> {
+    let patches = embeds.scene.as_ref().map_or(0, |outputs| outputs.dims()[2].saturating_sub(tokens));
+    let (Some(outputs), Some(projection), true) = (&embeds.scene, &embeds.projection, patches > 0) else {
+        let expected = "0: this model does not tell what it saw at each patch (ViCLIP does, where none is hidden)";
+        let (field, value) = ("objective.region_weight", "above 0".to_owned());
+        return Err(Error::InvalidConfig { field, value, expected: expected.to_owned() });
+    };
+    let found = regions(&rows.targets, patches.isqrt());
+    let outputs = outputs.clone().narrow(0, pairs, rows.videos).narrow(2, tokens, patches);
+    let labels = embeds.rows(&rows.entities);
+    region_contrast(outputs, projection.clone(), labels, &found, embeds.temperature.clone())
 }
 
 impl Embeds {

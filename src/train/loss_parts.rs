@@ -44,31 +44,18 @@ const PARTS: usize = 10;
 
 impl LossParts {
     /// Each part by its place in the struct.
-    pub(super) fn of(part: impl FnMut(usize) -> Option<f64>) -> Self {
-        let parts: [Option<f64>; PARTS] = std::array::from_fn(part);
-        let [
-            contrastive,
-            triplets,
-            order,
-            scene,
-            scene_subject,
-            scene_object,
-            scene_predicate,
-            scene_l1,
-            scene_giou,
-            regions,
-        ] = parts;
+    pub(super) fn of(mut part: impl FnMut(usize) -> Option<f64>) -> Self {
         Self {
-            contrastive,
-            triplets,
-            order,
-            scene,
-            scene_subject,
-            scene_object,
-            scene_predicate,
-            scene_l1,
-            scene_giou,
-            regions,
+            contrastive: part(0),
+            triplets: part(1),
+            order: part(2),
+            scene: part(3),
+            scene_subject: part(4),
+            scene_object: part(5),
+            scene_predicate: part(6),
+            scene_l1: part(7),
+            scene_giou: part(8),
+            regions: part(9),
         }
     }
 

@@ -1,10 +1,12 @@
 //! Steps of single frames.
 
-use super::tests::tiny;
+use super::tests::{tiny, tiny_scenes};
+use crate::config::ModelType;
+use crate::error::Error;
 use crate::event::Abort;
 use crate::loss::ObjectiveConfig;
 use crate::platform::block_on;
-use crate::train::{TrainConfig, Trainer, draw_batch};
+use crate::train::{TrainConfig, Trainer, TrainingBase, draw_batch};
 use burn::tensor::Device;
 
 #[test]
@@ -37,4 +39,20 @@ fn stills_are_single_frames_whose_regions_are_learnt() {
     assert!(mean(&losses[60..]) < mean(&losses[..10]) - 0.2, "{losses:?}");
     // The model is one of clips all the same.
     assert_eq!(trainer.model_config().unwrap().vision.frames, 2);
+}
+
+#[test]
+fn a_base_that_tells_nothing_of_its_patches_cannot_learn_regions() {
+    let of_base = TrainConfig { model_type: ModelType::Internvideo2, ..tiny_scenes() };
+    let trainer = Trainer::new(of_base, None, &Device::flex()).unwrap();
+    let base = TrainingBase {
+        model: trainer.model().unwrap(),
+        preprocess: trainer.preprocess().clone(),
+        tokenizer_json: trainer.tokenizer_json().to_owned(),
+    };
+    let objective = ObjectiveConfig { region_weight: 1.0, ..tiny().objective };
+    let config = TrainConfig { objective, ..tiny_scenes() };
+    let mut trainer = Trainer::new(config, Some(base), &Device::flex()).unwrap();
+    let refused = block_on(trainer.step(&Abort::default())).unwrap_err();
+    assert!(matches!(refused, Error::InvalidConfig { field: "objective.region_weight", .. }), "{refused}");
 }
